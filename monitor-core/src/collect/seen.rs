@@ -1,0 +1,181 @@
+//! What a collector last saw of each cell, and the differences to what it sees now.
+
+use std::collections::BTreeMap;
+
+use super::Epochs;
+use crate::bucket::{CALL_BUCKETS, UNITS, VALUE_BUCKETS};
+use crate::distribution::Distribution;
+use crate::primitive::atomic::{AtomicU32, Ordering};
+use crate::sample::Number;
+use crate::shard::{CallCell, CounterCell, Ends, Extremes, KINDS, ValueCell};
+use crate::site::CallSite;
+
+/// By the address of a site or series, then of a cell: both stay where they are for the whole process.
+type ByCell<T> = BTreeMap<usize, BTreeMap<usize, T>>;
+
+/// Everything seen so far. What is not in here was seen as zero.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) calls: ByCell<SeenCallCell>,
+    pub(super) counters: ByCell<SeenCounter>,
+    pub(super) values: ByCell<SeenValue>,
+}
+
+impl Seen {
+    pub(super) const NOTHING: Self =
+        Self { calls: BTreeMap::new(), counters: BTreeMap::new(), values: BTreeMap::new() };
+
+    /// How many calls have started at a site in all.
+    pub(super) fn started(&mut self, site: &'static CallSite) -> u64 {
+        let cells = self.calls.entry(std::ptr::from_ref(site).addr()).or_default();
+        site.cells.iter().map(|cell| cells.entry(std::ptr::from_ref(cell).addr()).or_default().started(cell)).sum()
+    }
+}
+
+/// What a site gained since the last drain.
+#[derive(Debug, Default)]
+pub(super) struct SeenCall {
+    pub(super) ok: u64,
+    pub(super) panicked: u64,
+    pub(super) cancelled: u64,
+    pub(super) errors: [u64; KINDS],
+    /// Calls that have ended in all, not only since the last drain.
+    pub(super) total_ended: u64,
+    buckets: Vec<(u16, u64)>,
+    sum_units: u64,
+    extremes: Option<(u64, u64)>,
+}
+
+impl SeenCall {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.ok + self.panicked + self.cancelled + self.errors.iter().sum::<u64>() == 0 && self.buckets.is_empty()
+    }
+
+    /// The durations of the calls, in seconds.
+    pub(super) fn durations(&self) -> Distribution {
+        let extremes = self.extremes.map(|(min, max)| (min as f64 / UNITS, max as f64 / UNITS));
+        Distribution::from_parts(self.buckets.clone(), self.sum_units as f64 / UNITS, extremes)
+    }
+}
+
+/// What was last seen of a [`CallCell`].
+#[derive(Debug, Default)]
+pub(super) struct SeenCallCell {
+    ends: Ends,
+    starts: u32,
+    total_started: u64,
+    total_ended: u64,
+    sum_units: u64,
+    histogram: SeenBuckets<CALL_BUCKETS>,
+}
+
+impl SeenCallCell {
+    /// Adds what the cell gained to `gained`.
+    pub(super) fn take(&mut self, cell: &CallCell, epochs: Epochs, gained: &mut SeenCall) {
+        let ends = cell.ends();
+        if ends != self.ends {
+            let fresh = |now: u32, then: u32| u64::from(now.wrapping_sub(then));
+            let (ok, panicked, cancelled) = (
+                fresh(ends.ok, self.ends.ok),
+                fresh(ends.panicked, self.ends.panicked),
+                fresh(ends.cancelled, self.ends.cancelled),
+            );
+            self.total_ended += ok + panicked + cancelled;
+            (gained.ok, gained.panicked) = (gained.ok + ok, gained.panicked + panicked);
+            gained.cancelled += cancelled;
+            for (kind, total) in gained.errors.iter_mut().enumerate() {
+                let errors = fresh(ends.errors[kind], self.ends.errors[kind]);
+                self.total_ended += errors;
+                *total += errors;
+            }
+            self.ends = ends;
+            self.histogram.take(cell.histogram(), &mut gained.buckets);
+            let sum = cell.sum();
+            gained.sum_units = gained.sum_units.wrapping_add(sum.wrapping_sub(self.sum_units));
+            self.sum_units = sum;
+            gained.extremes = widest(gained.extremes, cell.extremes(), epochs);
+        }
+        gained.total_ended += self.total_ended;
+    }
+
+    /// The calls that this cell has started in all.
+    fn started(&mut self, cell: &CallCell) -> u64 {
+        let starts = cell.starts();
+        self.total_started += u64::from(starts.wrapping_sub(self.starts));
+        self.starts = starts;
+        self.total_started
+    }
+}
+
+/// What was last seen of a [`CounterCell`].
+#[derive(Debug)]
+pub(super) struct SeenCounter {
+    whole: u64,
+    fraction: f64,
+}
+
+impl SeenCounter {
+    pub(super) const NOTHING: Self = Self { whole: 0, fraction: 0.0 };
+
+    /// What the cell gained.
+    pub(super) fn take(&mut self, cell: &CounterCell) -> Number {
+        let (whole, fraction) = cell.read();
+        let fresh = Number::Int(whole.wrapping_sub(self.whole));
+        let part = fraction - self.fraction;
+        *self = Self { whole, fraction };
+        if part == 0.0 { fresh } else { fresh + Number::Float(part) }
+    }
+}
+
+/// What was last seen of a [`ValueCell`].
+#[derive(Debug)]
+pub(super) struct SeenValue {
+    count: u32,
+    sum: f64,
+    histogram: SeenBuckets<VALUE_BUCKETS>,
+}
+
+impl SeenValue {
+    pub(super) fn nothing() -> Self {
+        Self { count: 0, sum: 0.0, histogram: SeenBuckets::default() }
+    }
+
+    /// What the cell gained; `None` if nothing.
+    pub(super) fn take(&mut self, cell: &ValueCell, epochs: Epochs) -> Option<Distribution> {
+        let count = cell.count();
+        if count == self.count {
+            return None;
+        }
+        self.count = count;
+        let mut buckets = Vec::new();
+        self.histogram.take(cell.histogram(), &mut buckets);
+        let sum = cell.sum();
+        let fresh = sum - self.sum;
+        self.sum = sum;
+        let extremes = widest(None, cell.extremes(), epochs);
+        let extremes = extremes.map(|(min, max)| (f64::from_bits(min), f64::from_bits(max)));
+        Some(Distribution::from_parts(buckets, fresh, extremes))
+    }
+}
+
+/// What was last seen of a histogram; nothing is kept for one that was never used.
+#[derive(Debug, Default)]
+struct SeenBuckets<const N: usize>(Option<Box<[u32; N]>>);
+
+impl<const N: usize> SeenBuckets<N> {
+    fn take(&mut self, histogram: &[AtomicU32; N], gained: &mut Vec<(u16, u64)>) {
+        let seen = self.0.get_or_insert_with(|| Box::new([0; N]));
+        for (number, (bucket, seen)) in histogram.iter().zip(seen.iter_mut()).enumerate() {
+            let now = bucket.load(Ordering::Relaxed);
+            if now != *seen {
+                gained.push((number as u16, u64::from(now.wrapping_sub(*seen))));
+                *seen = now;
+            }
+        }
+    }
+}
+
+/// `known` widened by what `extremes` holds of the epochs that just ended.
+fn widest(known: Option<(u64, u64)>, extremes: &Extremes, epochs: Epochs) -> Option<(u64, u64)> {
+    epochs.readable().filter_map(|epoch| extremes.of(epoch)).chain(known).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+}

@@ -1,0 +1,2 @@
+//! Long proofs and checks of the workspace: `cargo xtask help`.
+fn main() {}
