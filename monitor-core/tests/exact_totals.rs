@@ -67,7 +67,9 @@ fn totals_are_exact_while_threads_come_and_go_under_a_running_drain() {
                 })
             })
             .collect();
-        spawners.into_iter().for_each(|spawner| spawner.join().unwrap());
+        for spawner in spawners {
+            spawner.join().unwrap();
+        }
         done.store(true, Ordering::Release);
         values += drain.join().unwrap();
     });

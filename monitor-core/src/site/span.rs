@@ -1,7 +1,7 @@
 //! The two guards around a call: what the expansion of `#[monitored]` runs.
 //!
-//! A guard that is dropped without [`finish`](Span::finish) means that the call did not come back: its body panicked or,
-//! for a future, it was dropped before its end. The synchronous guard keeps the thread's cell; the asynchronous one looks
+//! A guard that is dropped without [`finish`](Span::finish) during unwinding means that the call did not come back; a
+//! future's guard dropped at any other time means that the future was dropped before its end. The synchronous guard keeps the thread's cell; the asynchronous one looks
 //! it up again, because a future may be polled by several threads.
 
 use std::marker::PhantomData;
@@ -80,7 +80,8 @@ fn end_of(site: &'static CallSite, outcome: Outcome) -> End {
     }
 }
 
-/// A call in progress on this thread. Dropped without [`finish`](Self::finish), it counts as panicked.
+/// A call in progress on this thread. Dropped without [`finish`](Self::finish), it counts as panicked while the thread
+/// unwinds, else as ok.
 #[derive(Debug)]
 pub struct Span {
     site: &'static CallSite,
@@ -115,7 +116,8 @@ impl Span {
 impl Drop for Span {
     #[cold]
     fn drop(&mut self) {
-        self.record(End::Panicked);
+        // A function that returns through the guard alone (`#[track_caller]`) drops it in the ordinary way.
+        self.record(if std::thread::panicking() { End::Panicked } else { End::Ok });
     }
 }
 
