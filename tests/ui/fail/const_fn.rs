@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored]
+pub const fn work() {}
+
+fn main() {
+    work();
+}

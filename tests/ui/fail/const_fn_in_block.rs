@@ -1,0 +1,15 @@
+use monitored::monitored;
+
+struct Store;
+
+#[monitored]
+impl Store {
+    #[monitored(name = "new")]
+    const fn new() -> Self {
+        Self
+    }
+}
+
+fn main() {
+    Store::new();
+}

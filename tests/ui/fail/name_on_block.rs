@@ -1,0 +1,12 @@
+use monitored::monitored;
+
+struct Store;
+
+#[monitored(name = "store")]
+impl Store {
+    fn get() {}
+}
+
+fn main() {
+    Store::get();
+}

@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored(service = SERVICE)]
+fn work() {}
+
+fn main() {
+    work();
+}

@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored(name = "work",, service = "etl")]
+fn work() {}
+
+fn main() {
+    work();
+}

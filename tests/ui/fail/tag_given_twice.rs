@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored(tags(region = "eu", tier = 1, region = "us"))]
+fn work() {}
+
+fn main() {
+    work();
+}

@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored(tags("region" = "eu"))]
+fn work() {}
+
+fn main() {
+    work();
+}

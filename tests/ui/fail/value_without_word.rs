@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored("work")]
+fn work() {}
+
+fn main() {
+    work();
+}

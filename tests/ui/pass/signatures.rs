@@ -1,0 +1,214 @@
+//! Signatures of every shape: generics, patterns, ABIs, opaque and coerced returns, never.
+#![deny(warnings)]
+#![deny(clippy::pedantic)]
+#![allow(clippy::missing_safety_doc)]
+
+use std::cell::{Ref, RefCell};
+use std::error::Error;
+use std::fmt::Display;
+
+use monitored::monitored;
+
+#[monitored]
+fn generic<'a, T, const N: usize>(items: &'a [T; N], pick: impl Fn(&T) -> bool) -> Option<&'a T>
+where
+    T: PartialOrd,
+    for<'b> &'b T: Copy,
+{
+    items.iter().find(|item| pick(item))
+}
+
+#[monitored]
+fn returns_generic<T>(value: T) -> T {
+    value
+}
+
+#[monitored]
+fn braces_in_type() -> Sized<{ 1 + 1 }> {
+    Sized([0; 2])
+}
+
+struct Sized<const N: usize>([u8; N]);
+
+#[monitored]
+fn patterns((a, b): (u8, u8), [first, ..]: [u8; 3], Wrapper { inner: mut c }: Wrapper, _: u8, _unused: u8) -> u8 {
+    c += a;
+    c + b + first
+}
+
+struct Wrapper {
+    inner: u8,
+}
+
+#[monitored]
+unsafe fn raw(pointer: *const u8) -> u8 {
+    // SAFETY: the callers of this example pass a valid pointer.
+    unsafe { *pointer }
+}
+
+#[monitored]
+extern "C" fn foreign(a: i32) -> i32 {
+    a
+}
+
+#[monitored]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn monitored_pass_exported(a: i32) -> i32 {
+    a
+}
+
+#[monitored]
+fn opaque(n: u8) -> impl Iterator<Item = u8> + Clone {
+    0..n
+}
+
+#[monitored]
+fn opaque_in_result(fail: bool) -> Result<impl Display, Box<dyn Error>> {
+    if fail {
+        return Err("failed".into());
+    }
+    Ok(1)
+}
+
+#[monitored]
+fn opaque_in_binding() -> Box<dyn Iterator<Item = impl Display>> {
+    Box::new(vec![1, 2].into_iter())
+}
+
+#[monitored]
+fn coerced(double: bool) -> Box<dyn Fn(u8) -> u8> {
+    if double {
+        return Box::new(|n| n * 2);
+    }
+    Box::new(|n| n)
+}
+
+#[monitored]
+fn coerced_in_result(early: bool) -> Result<Box<dyn Display>, Box<dyn Error>> {
+    if early {
+        return Ok(Box::new(1));
+    }
+    Ok(Box::new("late"))
+}
+
+#[monitored]
+fn function_pointer(double: bool) -> fn(u8) -> u8 {
+    if double {
+        return |n| n * 2;
+    }
+    std::convert::identity
+}
+
+#[monitored]
+fn never() -> ! {
+    std::process::exit(0)
+}
+
+#[monitored]
+fn never_with_arguments(code: Option<i32>) -> ! {
+    match code {
+        Some(code) => std::process::exit(code),
+        None => panic!("no code"),
+    }
+}
+
+#[monitored]
+fn only_panics() -> u8 {
+    panic!("always")
+}
+
+#[monitored]
+fn diverges_into_unit() {
+    loop {
+        if returns_generic(true) {
+            return;
+        }
+    }
+}
+
+#[monitored]
+fn borrows_mutably<'a>(rows: &'a mut Vec<u8>, other: &mut u8) -> Result<&'a mut u8, String> {
+    *other += 1;
+    if rows.is_empty() {
+        return Err("empty".to_owned());
+    }
+    rows.push(1);
+    rows.last_mut().ok_or_else(|| "none".to_owned())
+}
+
+#[monitored]
+fn elided(cell: &RefCell<String>) -> Result<Ref<'_, str>, Box<dyn Error + '_>> {
+    Ok(Ref::map(cell.try_borrow()?, String::as_str))
+}
+
+#[monitored]
+fn recursive(n: u64) -> u64 {
+    if n < 2 { n } else { recursive(n - 1) + recursive(n - 2) }
+}
+
+#[monitored]
+fn recursive_generic<F: Fn(u64) -> u64>(n: u64, step: &F) -> u64 {
+    if n == 0 { 0 } else { recursive_generic(step(n), step) }
+}
+
+type Outcome<T> = Result<T, std::num::ParseIntError>;
+
+#[monitored]
+fn aliased(text: &str) -> Outcome<u8> {
+    text.parse()
+}
+
+#[monitored]
+fn counts_down(mut left: u8) -> bool {
+    while left > 0 {
+        left -= 1;
+    }
+    left == 0
+}
+
+#[monitored]
+fn has_items() -> u8 {
+    const STEP: u8 = 2;
+    fn inner(n: u8) -> u8 {
+        n + STEP
+    }
+    #[monitored]
+    fn monitored_inside(n: u8) -> u8 {
+        inner(n)
+    }
+    monitored_inside(1)
+}
+
+#[monitored]
+fn has_inner_attribute(a: u64) -> u32 {
+    #![allow(clippy::cast_possible_truncation)]
+    a as u32
+}
+
+fn main() {
+    assert_eq!(generic(&[1, 2, 3], |n| *n > 1), Some(&2));
+    assert_eq!(returns_generic(3), 3);
+    assert_eq!(braces_in_type().0, [0, 0]);
+    assert_eq!(patterns((1, 2), [3, 0, 0], Wrapper { inner: 4 }, 0, 0), 10);
+    // SAFETY: the pointer comes from a reference that lives on.
+    assert_eq!(unsafe { raw(&5) }, 5);
+    // SAFETY: the function has no conditions.
+    assert_eq!(foreign(6) + unsafe { monitored_pass_exported(1) }, 7);
+    assert_eq!(opaque(3).clone().count(), 3);
+    assert!(opaque_in_result(true).is_err() && opaque_in_result(false).is_ok());
+    assert_eq!(opaque_in_binding().count(), 2);
+    assert_eq!(coerced(true)(2) + coerced(false)(1), 5);
+    assert!(coerced_in_result(true).is_ok() && coerced_in_result(false).is_ok());
+    assert_eq!(function_pointer(true)(2) + function_pointer(false)(1), 5);
+    assert!(std::panic::catch_unwind(only_panics).is_err());
+    assert!(std::panic::catch_unwind(|| never_with_arguments(None)).is_err());
+    diverges_into_unit();
+    assert_eq!(borrows_mutably(&mut vec![0], &mut 0), Ok(&mut 1));
+    assert_eq!(elided(&RefCell::new("a".to_owned())).ok().as_deref(), Some("a"));
+    assert_eq!(recursive(10) + recursive_generic(3, &|n| n - 1), 55);
+    assert!(aliased("x").is_err());
+    assert!(counts_down(3));
+    assert_eq!(has_items(), 3);
+    assert_eq!(has_inner_attribute(1), 1);
+    never()
+}
