@@ -62,20 +62,24 @@ impl<T: Linked<L>, L> PushList<T, L> {
     pub(crate) fn find_or_push(
         &self,
         is: impl Fn(&T) -> bool,
-        make: impl FnOnce() -> Option<&'static T>,
+        make: impl FnOnce() -> Option<Box<T>>,
     ) -> Option<(&'static T, bool)> {
         let mut head = self.head.load(Ordering::Acquire);
         if let Some(found) = Iter::<T, L>::from(head).find(|value| is(value)) {
             return Some((found, false));
         }
-        let value = make()?;
+        let made = Box::into_raw(make()?);
         loop {
-            match self.try_push(head, value) {
-                Ok(()) => return Some((value, true)),
+            // SAFETY: `made` came from a box that nobody else has. Once it is pushed it is never freed.
+            match self.try_push(head, unsafe { &*made }) {
+                // SAFETY: as above.
+                Ok(()) => return Some((unsafe { &*made }, true)),
                 Err(now) => head = now,
             }
-            // Somebody was faster, perhaps with the same key: then theirs is used, and ours stays unused for good.
+            // Somebody was faster, perhaps with the same key: then theirs is used.
             if let Some(found) = Iter::<T, L>::from(head).find(|value| is(value)) {
+                // SAFETY: as above, and the push failed, so nobody else has seen it.
+                drop(unsafe { Box::from_raw(made) });
                 return Some((found, false));
             }
         }
@@ -125,16 +129,13 @@ mod tests {
         }
     }
 
-    fn number(value: u32) -> &'static Number {
-        Box::leak(Box::new(Number(value, Next::none())))
-    }
-
     #[test]
     fn values_come_back_newest_first_and_once_a_key() {
         static LIST: PushList<Number> = PushList::new();
-        LIST.push(number(1));
-        assert!(LIST.find_or_push(|n| n.0 == 2, || Some(number(2))).unwrap().1);
-        assert!(!LIST.find_or_push(|n| n.0 == 1, || Some(number(1))).unwrap().1);
+        static FIRST: Number = Number(1, Next::none());
+        LIST.push(&FIRST);
+        assert!(LIST.find_or_push(|n| n.0 == 2, || Some(Box::new(Number(2, Next::none())))).unwrap().1);
+        assert!(!LIST.find_or_push(|n| n.0 == 1, || None).unwrap().1);
         assert!(LIST.find_or_push(|n| n.0 == 3, || None).is_none());
         assert_eq!(LIST.iter().map(|n| n.0).collect::<Vec<_>>(), [2, 1]);
     }

@@ -1,2 +1,45 @@
-//! Long proofs and checks of the workspace: `cargo xtask help`.
-fn main() {}
+//! Long proofs and checks of the workspace. `cargo xtask help` lists them.
+
+mod check;
+mod overhead;
+mod prove;
+mod run;
+
+use std::process::ExitCode;
+
+const HELP: &str = "usage: cargo xtask COMMAND
+
+  prove [--quick]   every long proof: exactness, kills, model checker, sanitizers, cost of a call, overhead;
+                    --quick takes smaller counts and leaves out what depends on a quiet machine
+  loom              the shard protocol under the model checker
+  sanitize          the tests of monitor-core under the address and thread sanitizers (nightly toolchain)
+  miri              the tests of monitor-core under Miri, where it is installed
+  hot-path          what a monitored call costs, against its bound
+  overhead          throughput of the example with monitoring and without
+  help              this text";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["prove"] => prove::all(prove::Extent::Full),
+        ["prove", "--quick"] => prove::all(prove::Extent::Quick),
+        ["loom"] => check::loom(),
+        ["sanitize"] => check::sanitize(),
+        ["miri"] => check::miri(),
+        ["hot-path"] => check::hot_path(),
+        ["overhead"] => overhead::measure(),
+        ["help" | "--help" | "-h"] | [] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        unknown => Err(format!("unknown command `{}`\n\n{HELP}", unknown.join(" "))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -67,12 +67,13 @@ impl Family {
         check_unit(unit).map_err(|fault| MetricError::name("unit", unit, fault))?;
         let hash = hash_name(name);
         let is = |family: &Self| family.hash == hash && family.kind == kind && *family.name == *name;
-        FAMILIES[hash as usize % NAME_CHAINS]
-            .find_or_push(is, || {
-                within(&FAMILY_COUNT, MAX_FAMILIES).then(|| &*Box::leak(Box::new(Self::new(name, kind, unit, hash))))
-            })
-            .map(|(family, _)| family)
-            .ok_or_else(|| MetricError::too_many_metrics(name, MAX_FAMILIES))
+        let found = FAMILIES[hash as usize % NAME_CHAINS].find_or_push(is, || {
+            let has_room = FAMILY_COUNT.load(Ordering::Relaxed) < MAX_FAMILIES;
+            has_room.then(|| Box::new(Self::new(name, kind, unit, hash)))
+        });
+        let (family, is_new) = found.ok_or_else(|| MetricError::too_many_metrics(name, MAX_FAMILIES))?;
+        FAMILY_COUNT.fetch_add(usize::from(is_new), Ordering::Relaxed);
+        Ok(family)
     }
 
     /// The family for metrics that came after the last one allowed: their values are kept, their names are not.
@@ -130,16 +131,17 @@ impl Family {
         let hash = tags.hash();
         let is = |series: &Series| series.hash == hash && tags.is(&series.tags);
         let found = self.series[(hash >> 32) as usize % TAG_CHAINS].find_or_push(is, || {
-            within(&self.count, series_limit())
-                .then(|| &*Box::leak(Box::new(Series::new(self, tags.to_owned(), hash, self.data()))))
+            // Threads that get here at once may go over the limit by their number.
+            let has_room = self.count.load(Ordering::Relaxed) < series_limit();
+            has_room.then(|| Box::new(Series::new(self, tags.to_owned(), hash, self.data())))
         });
         match found {
-            Some((series, is_new)) => {
-                if is_new {
-                    series.register();
-                }
+            Some((series, true)) => {
+                self.count.fetch_add(1, Ordering::Relaxed);
+                series.register();
                 series
             }
+            Some((series, false)) => series,
             None => self.overflow(),
         }
     }
@@ -164,11 +166,6 @@ impl Family {
             MetricKind::Histogram | MetricKind::Timer => Data::Values(Shards::new()),
         }
     }
-}
-
-/// Takes one of `limit` places, if there is one left.
-fn within(taken: &AtomicUsize, limit: usize) -> bool {
-    taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| (count < limit).then_some(count + 1)).is_ok()
 }
 
 #[cfg(test)]

@@ -1,0 +1,331 @@
+//! What can go wrong between a program and its store, in one opaque type.
+//!
+//! A message names the thing, the place and the cure, because it is read by someone whose program has just refused to
+//! start or whose question was not answered. Callers branch on predicates, so that kinds can be added and split without
+//! breaking them.
+
+use std::{error, fmt, path::Path, path::PathBuf, time::Duration};
+
+use rusqlite::ErrorCode;
+
+/// A failure to start, to write, or to answer a question.
+///
+/// The message says what failed, where, and what to do about it. Branch on the predicates:
+///
+/// ```
+/// # fn give_up() {}
+/// match monitor_sinks::Store::open_read_only("no/such/metrics.db") {
+///     Err(error) if error.is_not_found() => println!("nothing recorded yet: {error}"),
+///     Err(error) => println!("{error}"),
+///     Ok(store) => drop(store),
+/// }
+/// ```
+pub struct Error {
+    kind: Box<Kind>,
+}
+
+/// A name that was meant and a hint how to say it.
+type Hint = String;
+
+#[derive(Debug)]
+pub(crate) enum Kind {
+    IsFolder { path: PathBuf },
+    FolderMissing { path: PathBuf },
+    NotFound { path: PathBuf },
+    ReadOnly { path: PathBuf, source: Option<Source> },
+    NotADatabase { path: PathBuf },
+    OtherApplication { path: PathBuf, application_id: i32 },
+    SchemaTooNew { path: PathBuf, found: i64, known: i64 },
+    Empty { path: PathBuf },
+    InUse { path: PathBuf, holder: Option<u32> },
+    Locked { path: PathBuf, waited: Duration },
+    Full { path: PathBuf, source: Source },
+    Corrupt { path: PathBuf, source: Source },
+    Unopenable { path: PathBuf, source: Source },
+    Sqlite { doing: &'static str, path: PathBuf, source: Source },
+    Io { doing: &'static str, path: PathBuf, source: Source },
+    Setting { message: String },
+    Stopped,
+    Panicked { message: String },
+    UnknownName { message: String },
+    Ambiguous { what: String, candidates: Vec<Hint> },
+    NoFunction,
+}
+
+type Source = Box<dyn error::Error + Send + Sync>;
+
+impl Error {
+    /// Whether another connection holds the database locked. Trying again later can help.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        matches!(*self.kind, Kind::Locked { .. })
+    }
+
+    /// Whether the file or its folder cannot be written to.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        matches!(*self.kind, Kind::ReadOnly { .. })
+    }
+
+    /// Whether the file is something else than a database.
+    #[must_use]
+    pub fn is_not_a_database(&self) -> bool {
+        matches!(*self.kind, Kind::NotADatabase { .. })
+    }
+
+    /// Whether the file is a database that belongs to another application. It was not touched.
+    #[must_use]
+    pub fn is_of_another_application(&self) -> bool {
+        matches!(*self.kind, Kind::OtherApplication { .. })
+    }
+
+    /// Whether the file was written by a newer release, so that trying again cannot help.
+    #[must_use]
+    pub fn is_schema_too_new(&self) -> bool {
+        matches!(*self.kind, Kind::SchemaTooNew { .. })
+    }
+
+    /// Whether another monitor, in this process or another one, is recording to the file.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        matches!(*self.kind, Kind::InUse { .. })
+    }
+
+    /// Whether the path leads to a folder instead of a file.
+    #[must_use]
+    pub fn is_folder(&self) -> bool {
+        matches!(*self.kind, Kind::IsFolder { .. })
+    }
+
+    /// Whether the file, or the folder that it should be in, does not exist, or the file is still empty.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(*self.kind, Kind::NotFound { .. } | Kind::FolderMissing { .. } | Kind::Empty { .. })
+    }
+
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(*self.kind, Kind::Full { .. })
+    }
+
+    /// Whether the database is damaged.
+    #[must_use]
+    pub fn is_corrupt(&self) -> bool {
+        matches!(*self.kind, Kind::Corrupt { .. })
+    }
+
+    /// Whether a setting given to the builder or to a query is out of range or missing.
+    #[must_use]
+    pub fn is_invalid_setting(&self) -> bool {
+        matches!(*self.kind, Kind::Setting { .. })
+    }
+
+    /// Whether the store knows no function, metric, service or tag of the name asked for.
+    #[must_use]
+    pub fn is_unknown_name(&self) -> bool {
+        matches!(*self.kind, Kind::UnknownName { .. } | Kind::NoFunction)
+    }
+
+    /// Whether several functions go by the name asked for. [`candidates`](Self::candidates) says how to name each.
+    #[must_use]
+    pub fn is_ambiguous_name(&self) -> bool {
+        matches!(*self.kind, Kind::Ambiguous { .. })
+    }
+
+    /// For an ambiguous name, the shortest spelling of each function that is meant by it, sorted; else empty.
+    #[must_use]
+    pub fn candidates(&self) -> &[String] {
+        match &*self.kind {
+            Kind::Ambiguous { candidates, .. } => candidates,
+            _ => &[],
+        }
+    }
+
+    /// Whether SQLite could not open the file, for a reason that it does not tell.
+    pub(crate) fn is_unopenable(&self) -> bool {
+        matches!(*self.kind, Kind::Unopenable { .. })
+    }
+
+    /// Sorts a failure of SQLite into what the caller can do about it.
+    pub(crate) fn sqlite(doing: &'static str, path: &Path, waited: Duration, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        let code = source.sqlite_error_code();
+        match code {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Kind::Locked { path, waited },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                Kind::ReadOnly { path, source: Some(source.into()) }
+            }
+            Some(ErrorCode::CannotOpen) => Kind::Unopenable { path, source: source.into() },
+            Some(ErrorCode::NotADatabase) => Kind::NotADatabase { path },
+            Some(ErrorCode::DiskFull) => Kind::Full { path, source: source.into() },
+            Some(ErrorCode::DatabaseCorrupt) => Kind::Corrupt { path, source: source.into() },
+            _ => Kind::Sqlite { doing, path, source: source.into() },
+        }
+        .into()
+    }
+
+    /// Sorts a failure of the file system into what the caller can do about it.
+    pub(crate) fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        let path = path.to_owned();
+        match source.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                Kind::ReadOnly { path, source: Some(source.into()) }
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Kind::Full { path, source: source.into() },
+            _ => Kind::Io { doing, path, source: source.into() },
+        }
+        .into()
+    }
+
+    pub(crate) fn setting(message: impl Into<String>) -> Self {
+        Kind::Setting { message: message.into() }.into()
+    }
+}
+
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Self {
+        Self { kind: Box::new(kind) }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.kind {
+            Kind::IsFolder { path } => {
+                write!(f, "metric store {} is a folder; name a file in it, such as metrics.db", path.display())
+            }
+            Kind::FolderMissing { path } => {
+                write!(f, "the folder of metric store {} does not exist; create it or choose another path", path.display())
+            }
+            Kind::NotFound { path } => write!(
+                f,
+                "there is no metric store {}; check the path, or start a recording program first",
+                path.display()
+            ),
+            Kind::ReadOnly { path, .. } => write!(
+                f,
+                "metric store {} cannot be written to; give this user write permission on the file and its folder, or \
+                 choose another path",
+                path.display()
+            ),
+            Kind::NotADatabase { path } => {
+                write!(f, "{} is not a metric store (not a SQLite database); choose another path", path.display())
+            }
+            Kind::OtherApplication { path, application_id } => write!(
+                f,
+                "{} is a database of another application (application_id {application_id}) and was left alone; choose \
+                 another path",
+                path.display()
+            ),
+            Kind::SchemaTooNew { path, found, known } => write!(
+                f,
+                "metric store {} has schema {found}, newest known is {known}; update this program, or choose another file",
+                path.display()
+            ),
+            Kind::Empty { path } => write!(
+                f,
+                "metric store {} is empty; start a recording program on it first, or check the path",
+                path.display()
+            ),
+            Kind::InUse { path, holder } => {
+                write!(f, "metric store {} is in use: ", path.display())?;
+                match holder {
+                    Some(process) if *process == std::process::id() => write!(f, "this process is recording to it")?,
+                    Some(process) => write!(f, "process {process} is recording to it")?,
+                    None => write!(f, "another process is recording to it")?,
+                }
+                write!(f, "; stop that recording, or give each its own file")
+            }
+            Kind::Locked { path, waited } => write!(
+                f,
+                "metric store {} is locked by another connection (waited {waited:?}); close the program that holds a \
+                 transaction on it",
+                path.display()
+            ),
+            Kind::Full { path, .. } => {
+                write!(f, "the disk of metric store {} is full; free some space on it", path.display())
+            }
+            Kind::Corrupt { path, source } => write!(
+                f,
+                "metric store {} is damaged ({source}); move it away, together with the files -wal and -shm beside it, \
+                 and start again",
+                path.display()
+            ),
+            Kind::Unopenable { path, source } => write!(
+                f,
+                "cannot open metric store {} ({source}); check the permissions of this user on the file and its folder",
+                path.display()
+            ),
+            Kind::Sqlite { doing, path, source } | Kind::Io { doing, path, source } => {
+                write!(f, "cannot {doing} metric store {}: {source}", path.display())
+            }
+            Kind::Setting { message } | Kind::UnknownName { message } => f.write_str(message),
+            Kind::Stopped => f.write_str("the monitor's background thread has ended; start a new monitor"),
+            Kind::Panicked { message } => write!(
+                f,
+                "storing panicked ({message}); this is a mistake in the monitor or in the source given to it, please report it"
+            ),
+            Kind::Ambiguous { what, candidates } => {
+                write!(f, "several functions are called `{what}`; write one of: {}", candidates.join(", "))
+            }
+            Kind::NoFunction => f.write_str(
+                "the store holds no function at all; check that functions carry #[monitored], that one was called while \
+                 a monitor was recording, and that this is the right file",
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({self}; {:?})", self.kind)
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &*self.kind {
+            Kind::ReadOnly { source: Some(source), .. }
+            | Kind::Full { source, .. }
+            | Kind::Corrupt { source, .. }
+            | Kind::Unopenable { source, .. }
+            | Kind::Sqlite { source, .. }
+            | Kind::Io { source, .. } => Some(source.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_crosses_threads() {
+        const fn sendable<T: Send + Sync + 'static>() {}
+        sendable::<Error>();
+    }
+
+    #[test]
+    fn each_message_names_the_place_and_the_cure() {
+        let path = PathBuf::from("var/metrics.db");
+        let kinds = [
+            Kind::IsFolder { path: path.clone() },
+            Kind::FolderMissing { path: path.clone() },
+            Kind::NotFound { path: path.clone() },
+            Kind::ReadOnly { path: path.clone(), source: None },
+            Kind::NotADatabase { path: path.clone() },
+            Kind::OtherApplication { path: path.clone(), application_id: 7 },
+            Kind::SchemaTooNew { path: path.clone(), found: 9, known: 1 },
+            Kind::Empty { path: path.clone() },
+            Kind::InUse { path: path.clone(), holder: None },
+            Kind::Locked { path, waited: Duration::from_secs(2) },
+        ];
+        for kind in kinds {
+            let message = Error::from(kind).to_string();
+            assert!(message.contains("metrics.db") && message.contains(';'), "{message}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Store, queries and background thread of the crate `monitored`: everything that happens off the caller's thread.
+//!
+//! One background thread drains the registry of `monitor-core` on a grid of wall-clock time and commits what changed in
+//! one transaction to one SQLite file. Queries open the same file read-only, in this process or in another one.
+//!
+//! ```text
+//! runtime   Monitor, builder, background thread, schedule
+//! query     functions, series, distributions over a window
+//! store     the file: schema, lease, row codec, writer, reader
+//! util      varints, row guard, name distance, log lines
+//! ```
+//!
+//! Each level knows only the levels below it. Invariants:
+//!
+//! - Recording never waits for a disk: a flush that fails leaves its values in the registry, and the next one takes them.
+//! - A row is whole or absent. Rows that do not pass their checksum are skipped, reported, and made up for by the running
+//!   totals of the rows after them.
+//! - Nothing in the background panics the program, and nothing it meets goes unsaid: failures are counters of our own and
+//!   one log line at each change of state.
+//!
+//! # Features
+//!
+//! - `sqlite` (default): the store, over a SQLite that is compiled in.
+//! - `sqlite-system`: the same store, over the SQLite library of the system, 3.45.3 or newer.
+
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+mod error;
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub mod query;
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub mod runtime;
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub mod store;
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+mod util;
+
+#[cfg(all(test, any(feature = "sqlite", feature = "sqlite-system")))]
+#[path = "../tests/common/registry.rs"]
+mod registry;
+
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub use self::{
+    error::Error,
+    query::{FunctionStats, Point, Query, Series},
+    runtime::{Builder, Monitor},
+    store::{Store, Warning},
+};

@@ -1,0 +1,429 @@
+//! Folds the rows of a window into increases, last values, distributions and points.
+//!
+//! Counters. Within a recording, the increase between two entries is the difference of their totals, whatever became of
+//! the rows between them. The first entry of a recording contributes the increase that it carries. Only if a row of the
+//! window is damaged may that entry have missed something: then the totals before the window are looked up, which full
+//! rows bound to a minute, and a recording that began inside the window contributes its whole total.
+//!
+//! Gauges. A gauge that did not change has no entry in the window; its value is looked up in the same way. It holds for as
+//! long as the recording that wrote it goes on writing rows, and a few minutes more.
+
+use std::{collections::HashMap, ops::ControlFlow, time::Duration};
+
+use monitor_core::{Distribution, MetricKind, Number};
+
+use super::{Asked, Warnings, series::Point};
+use crate::{
+    error::Error,
+    store::{self, Encoded, Entry, Found, Reader, Row, StoredSeries, Warning, Window},
+    util::time::{duration_millis, from_millis},
+};
+
+/// A gauge is out of date when the newest row of its recording is older than this and than three flush intervals.
+const GAUGE_LIFE: Duration = Duration::from_mins(5);
+
+/// What the rows of a window say.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    /// In the order of the series asked for.
+    pub(super) folds: Vec<Fold>,
+    pub(super) warnings: Warnings,
+}
+
+/// What the rows of a window say of one series.
+#[derive(Debug)]
+pub(super) struct Fold {
+    /// The increase of a counter.
+    pub(super) increase: Number,
+    /// The value of a gauge at the end of the window, if it is not out of date.
+    pub(super) gauge: Option<f64>,
+    /// The values of a histogram or timer.
+    pub(super) merged: Merged,
+    /// One for each row that holds the series.
+    pub(super) points: Vec<Point>,
+    /// The newest total of a counter, with its recording.
+    total: Option<(u64, Number)>,
+    /// The newest entry of a gauge: its recording and value.
+    newest: Option<(u64, f64)>,
+}
+
+/// Folds what the rows in the window of `asked` hold of `series`, with points if `points` are wanted.
+pub(super) fn gather(reader: &Reader, asked: Asked, series: &[StoredSeries], points: bool) -> Result<Gathered, Error> {
+    // Both this and the entries of a row ascend, so that one walk along both finds what is wanted.
+    let mut places: Vec<(u64, usize)> = series.iter().enumerate().map(|(place, series)| (series.id, place)).collect();
+    places.sort_unstable();
+    let mut folds: Vec<Fold> = series.iter().map(|_| Fold::new()).collect();
+    let mut warnings = store::Warnings::default();
+    if series.is_empty() {
+        return Ok(Gathered { folds, warnings: Warnings::default() });
+    }
+    let mut scratch = Vec::new();
+    let mut newest: Option<(i64, u64)> = None;
+    let mut before: Option<Before> = None;
+    let mut failure = None;
+    reader.scan(asked.window, &mut |found| match found {
+        Found::Damaged(warning) => {
+            warnings.push(warning);
+            if before.is_none() && failure.is_none() {
+                match Before::look_up(reader, asked.window) {
+                    Ok(known) => before = Some(known),
+                    Err(error) => failure = Some(error),
+                }
+            }
+        }
+        Found::Row(ts, row) => {
+            newest = Some((ts, row.run));
+            let mut wanted = &places[..];
+            for (id, entry) in row.entries().flatten() {
+                while wanted.first().is_some_and(|first| first.0 < id) {
+                    wanted = &wanted[1..];
+                }
+                let Some(&(next, place)) = wanted.first() else { break };
+                if next == id {
+                    let earlier = before.as_ref().map(|before| before.total(id));
+                    let taken = folds[place].take(ts, row.run, entry, earlier, points, &mut scratch);
+                    if let Err(reason) = taken {
+                        warnings.push(Warning::new(ts, reason));
+                    }
+                }
+            }
+        }
+    })?;
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    settle_gauges(reader, asked, series, &mut folds, newest)?;
+    Ok(Gathered { folds, warnings: warnings.into_vec().into() })
+}
+
+impl Fold {
+    fn new() -> Self {
+        Self {
+            increase: Number::ZERO,
+            gauge: None,
+            merged: Merged::default(),
+            points: Vec::new(),
+            total: None,
+            newest: None,
+        }
+    }
+
+    /// Takes the entry of one row. `before` is what is known of the total before the window, if that was looked up.
+    fn take(
+        &mut self,
+        ts: i64,
+        run: u64,
+        entry: Entry<'_>,
+        before: Option<Earlier>,
+        points: bool,
+        scratch: &mut Vec<(u16, u64)>,
+    ) -> Result<(), &'static str> {
+        let value = match entry {
+            Entry::Counter { total, increase } => {
+                let previous = self.total.map_or(before, |known| Some(Earlier::Known(known)));
+                self.increase += match previous {
+                    Some(Earlier::Known((known, earlier))) if known == run => {
+                        difference(total, earlier).unwrap_or(increase)
+                    }
+                    // Of this recording nothing came before. `before` is looked up after damage only.
+                    Some(Earlier::Known(_) | Earlier::None) if before.is_some() => total,
+                    _ => increase,
+                };
+                self.total = Some((run, total));
+                total.as_f64()
+            }
+            Entry::Gauge(value) => {
+                self.newest = Some((run, value));
+                value
+            }
+            Entry::Distribution(encoded) => {
+                encoded.buckets(scratch)?;
+                self.merged.add(&encoded, scratch);
+                encoded.sum / scratch.iter().map(|bucket| bucket.1 as f64).sum::<f64>()
+            }
+        };
+        if points {
+            self.points.push(Point { time: from_millis(ts), value });
+        }
+        Ok(())
+    }
+}
+
+/// `total` less `earlier`; `None` if it shrank, which no recording does.
+fn difference(total: Number, earlier: Number) -> Option<Number> {
+    match (total, earlier) {
+        (Number::Int(total), Number::Int(earlier)) => total.checked_sub(earlier).map(Number::Int),
+        (total, earlier) => {
+            let difference = total.as_f64() - earlier.as_f64();
+            (difference >= 0.0).then_some(Number::Float(difference))
+        }
+    }
+}
+
+/// What is known of a counter before its first entry in the window.
+#[derive(Debug, Clone, Copy)]
+enum Earlier {
+    /// It had this total, in this recording.
+    Known((u64, Number)),
+    /// It did not exist, so that it began at zero inside the window.
+    None,
+    /// Rows that would tell are missing.
+    Unknown,
+}
+
+/// The totals of counters just before a window.
+#[derive(Debug)]
+struct Before {
+    totals: HashMap<u64, (u64, Number)>,
+    /// Whether counters that are not in `totals` did not exist.
+    complete: bool,
+}
+
+impl Before {
+    fn look_up(reader: &Reader, window: Window) -> Result<Self, Error> {
+        let mut totals = HashMap::new();
+        let mut rows = 0_u64;
+        let mut full = false;
+        let oldest = window.after.saturating_sub(gauge_life(reader.interval_ms()?));
+        let mut damaged = false;
+        reader.scan_back(window.after, oldest, &mut |found| {
+            rows += 1;
+            let Found::Row(_, row) = found else {
+                damaged = true;
+                return ControlFlow::Continue(());
+            };
+            for (id, entry) in row.entries().flatten() {
+                if let Entry::Counter { total, .. } = entry {
+                    totals.entry(id).or_insert((row.run, total));
+                }
+            }
+            full = row.full;
+            if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        // Without any row before the window the store began inside it.
+        Ok(Self { totals, complete: !damaged && (full || (rows == 0 && !reader.any_until(window.after)?)) })
+    }
+
+    fn total(&self, id: u64) -> Earlier {
+        match self.totals.get(&id) {
+            Some(&known) => Earlier::Known(known),
+            None if self.complete => Earlier::None,
+            None => Earlier::Unknown,
+        }
+    }
+}
+
+/// Decides which gauges hold at the end of the window, looking before it for those without an entry in it.
+fn settle_gauges(
+    reader: &Reader,
+    asked: Asked,
+    series: &[StoredSeries],
+    folds: &mut [Fold],
+    mut newest: Option<(i64, u64)>,
+) -> Result<(), Error> {
+    let mut open: HashMap<u64, usize> = series
+        .iter()
+        .enumerate()
+        .filter(|(place, series)| series.kind == MetricKind::Gauge && folds[*place].newest.is_none())
+        .map(|(place, series)| (series.id, place))
+        .collect();
+    let life = gauge_life(reader.interval_ms()?);
+    let end = match asked.end {
+        Some(end) => end,
+        None => newest.map_or(i64::MIN, |(ts, _)| ts),
+    };
+    let alive = |ts: i64| end.saturating_sub(ts) <= life;
+    if !open.is_empty() && newest.is_none_or(|(ts, _)| alive(ts)) {
+        // The newest row is at most one life old, and a full row at most another one older than that.
+        let oldest = end.saturating_sub(life).saturating_sub(life);
+        reader.scan_back(asked.window.after, oldest, &mut |found| {
+            let Found::Row(ts, row) = found else { return ControlFlow::Continue(()) };
+            let (newest_ts, run) = *newest.get_or_insert((ts, row.run));
+            if row.run != run || !alive(newest_ts) {
+                return ControlFlow::Break(());
+            }
+            take_gauges(row, &mut open, folds);
+            if row.full || open.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+    }
+    let current = newest.filter(|&(ts, _)| alive(ts)).map(|(_, run)| run);
+    for fold in folds {
+        fold.gauge = fold.newest.filter(|&(run, _)| Some(run) == current).map(|(_, value)| value);
+    }
+    Ok(())
+}
+
+fn take_gauges(row: Row<'_>, open: &mut HashMap<u64, usize>, folds: &mut [Fold]) {
+    for (id, entry) in row.entries().flatten() {
+        if let Entry::Gauge(value) = entry
+            && let Some(place) = open.remove(&id)
+        {
+            folds[place].newest = Some((row.run, value));
+        }
+    }
+}
+
+/// How long a gauge's row holds, in milliseconds.
+fn gauge_life(interval_ms: i64) -> i64 {
+    duration_millis(GAUGE_LIFE).max(interval_ms.saturating_mul(3))
+}
+
+/// Distributions of many rows, added up in place.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// Ascending.
+    buckets: Vec<(u16, u64)>,
+    sum: f64,
+    extremes: Option<(f64, f64)>,
+}
+
+impl Merged {
+    /// Adds a row's distribution, whose buckets are `buckets`.
+    fn add(&mut self, encoded: &Encoded<'_>, buckets: &[(u16, u64)]) {
+        self.sum += encoded.sum;
+        self.extremes = Some(match self.extremes {
+            None => (encoded.min, encoded.max),
+            Some((min, max)) => (min.min(encoded.min), max.max(encoded.max)),
+        });
+        // Rows of one series use much the same buckets: nearly every one is found a few places on, and little is moved.
+        let mut place = 0;
+        for &(number, count) in buckets {
+            while self.buckets.get(place).is_some_and(|bucket| bucket.0 < number) {
+                place += 1;
+            }
+            match self.buckets.get_mut(place) {
+                Some(bucket) if bucket.0 == number => bucket.1 = bucket.1.saturating_add(count),
+                _ => self.buckets.insert(place, (number, count)),
+            }
+            place += 1;
+        }
+    }
+
+    /// The sum of all rows.
+    pub(super) fn into_distribution(self) -> Distribution {
+        Distribution::from_parts(self.buckets, self.sum, self.extremes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::SystemTime};
+
+    use super::*;
+    use crate::{
+        query::FunctionStats,
+        registry::Registry,
+        store::{Reading, Settings, Store, Writer},
+    };
+
+    const START: i64 = 1_600_000_000_000;
+    const FUNCTION: [(&str, &str); 2] = [("module", "m"), ("function", "f")];
+
+    fn writer(path: &Path, interval: Duration, now_ms: i64) -> Writer {
+        let patience = Duration::ZERO;
+        let settings = Settings { service: String::from("test"), interval, start_patience: patience, patience };
+        Writer::open(path, settings, now_ms).unwrap()
+    }
+
+    fn write(writer: &mut Writer, registry: &mut Registry, at_ms: i64) {
+        let readings = registry.samples().map(|(index, key, value, changed)| Reading { index, key, value, changed });
+        writer.write(at_ms, readings).unwrap();
+        registry.delivered();
+    }
+
+    fn at(offset: i64) -> SystemTime {
+        from_millis(START + offset)
+    }
+
+    fn between(path: &Path, from: i64, to: i64) -> FunctionStats {
+        Store::open_read_only(path).unwrap().query().function("f").between(at(from), at(to)).stats().unwrap()
+    }
+
+    #[test]
+    fn a_gauge_that_did_not_change_is_looked_up_before_the_window() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        let mut registry = Registry::default();
+        let mut writer = writer(&path, Duration::from_secs(1), START);
+        registry.gauge("function_calls_concurrent", &FUNCTION, 3.0);
+        for second in 0..400 {
+            registry.call("m", "f", "ok", 0.001);
+            write(&mut writer, &mut registry, START + second * 1_000);
+        }
+        for (from, to) in [(0, 10_000), (100_000, 101_000), (390_000, 399_000), (398_999, 699_000)] {
+            assert_eq!(between(&path, from, to).in_flight, 3, "{from} to {to}");
+        }
+        assert_eq!(between(&path, 398_999, 699_001).in_flight, 0, "the recording has ended five minutes ago");
+    }
+
+    #[test]
+    fn a_gauge_that_nobody_has_written_for_five_minutes_is_out_of_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        let mut registry = Registry::default();
+        registry.gauge("function_calls_concurrent", &FUNCTION, 3.0);
+        write(&mut writer(&path, Duration::from_secs(1), START), &mut registry, START);
+        assert_eq!(between(&path, -1, 300_000).in_flight, 3);
+        assert_eq!(between(&path, 1_000, 300_000).in_flight, 3);
+        assert_eq!(between(&path, -1, 300_001).in_flight, 0);
+        assert_eq!(between(&path, 1_000, 300_001).in_flight, 0);
+    }
+
+    #[test]
+    fn a_gauge_lives_for_three_intervals_where_these_are_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        let mut registry = Registry::default();
+        registry.gauge("function_calls_concurrent", &FUNCTION, 3.0);
+        write(&mut writer(&path, Duration::from_hours(1), START), &mut registry, START);
+        assert_eq!(between(&path, 1_000, 3 * 3_600_000).in_flight, 3);
+        assert_eq!(between(&path, 1_000, 3 * 3_600_000 + 1).in_flight, 0);
+    }
+
+    #[test]
+    fn a_gauge_of_an_earlier_recording_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        let mut killed = Registry::default();
+        killed.gauge("function_calls_concurrent", &FUNCTION, 3.0);
+        write(&mut writer(&path, Duration::from_secs(1), START), &mut killed, START);
+        let mut registry = Registry::default();
+        registry.call("m", "f", "ok", 0.001);
+        write(&mut writer(&path, Duration::from_secs(1), START + 1_000), &mut registry, START + 1_000);
+        assert_eq!(between(&path, -1, 0).in_flight, 3);
+        assert_eq!(between(&path, -1, 2_000).in_flight, 0);
+        assert_eq!(between(&path, 500, 2_000).in_flight, 0);
+    }
+
+    #[test]
+    fn windows_of_any_cut_add_up_over_recordings() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        let mut flushes = 0;
+        for run in 0..3 {
+            let mut registry = Registry::default();
+            let mut writer = writer(&path, Duration::from_secs(1), START + run * 700_000);
+            for second in 0..600 {
+                registry.call("m", "f", "ok", 0.001);
+                write(&mut writer, &mut registry, START + run * 700_000 + second * 1_000);
+                flushes += 1;
+            }
+        }
+        for width in [1_000, 7_777, 61_000, 650_000, 5_000_000] {
+            let mut calls = 0;
+            let mut from = -1;
+            while from < 2_000_000 {
+                calls += between(&path, from, from + width).calls;
+                from += width;
+            }
+            assert_eq!(calls, flushes, "width {width}");
+        }
+    }
+
+    #[test]
+    fn shrinking_totals_do_not_become_huge_increases() {
+        assert_eq!(difference(Number::Int(3), Number::Int(5)), None);
+        assert_eq!(difference(Number::Float(0.5), Number::Int(5)), None);
+        assert_eq!(difference(Number::Int(u64::MAX), Number::Int(1)), Some(Number::Int(u64::MAX - 1)));
+    }
+}

@@ -1,0 +1,267 @@
+//! Questions to a store: which series, over which window, in which form.
+//!
+//! - `select`: which function is meant by a name, and what to say when none or several are.
+//! - `fold`: rows of a window into increases, last values and distributions.
+//! - `function`, `series`: the two forms of answer.
+//!
+//! The answers are computed from the stored rows alone, so that a query in the recording process and one in another
+//! process, next week, give the same result.
+
+mod fold;
+mod function;
+mod select;
+mod series;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use self::{fold::gather, select::Selector};
+pub use self::{
+    function::FunctionStats,
+    series::{Point, Series},
+};
+use crate::{
+    error::Error,
+    store::{Store, StoredSeries, Window},
+    util::time::{duration_millis, to_millis},
+};
+
+impl Store {
+    /// Begins a query.
+    pub fn query(&self) -> Query {
+        Query {
+            store: self.clone(),
+            function: None,
+            metric: None,
+            service: None,
+            tags: Vec::new(),
+            span: Span::Everything,
+        }
+    }
+}
+
+/// A question to a store. Steps narrow it; [`stats`](Self::stats), [`functions`](Self::functions) and
+/// [`series`](Self::series) answer it.
+///
+/// Without a window it covers everything stored. A window is half open: it contains its end, not its beginning, so that
+/// adjoining windows add up.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// # let store = monitor_sinks::Store::open_read_only("metrics.db")?;
+/// let hour = Duration::from_secs(3600);
+/// let parse = store.query().function("parse").service("etl").last(hour).stats()?;
+/// println!("{} calls, p99 {:?}", parse.calls, parse.quantile(0.99));
+///
+/// for series in store.query().metric("rows_loaded").tag("table", "flights").last(hour).series()? {
+///     println!("{} {:?}: {}", series.name, series.labels, series.increase());
+/// }
+/// # Ok::<(), monitor_sinks::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a query does nothing until it is asked for stats, functions or series"]
+pub struct Query {
+    store: Store,
+    function: Option<String>,
+    metric: Option<String>,
+    service: Option<String>,
+    tags: Vec<(String, String)>,
+    span: Span,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Span {
+    Everything,
+    Last(Duration),
+    Between(SystemTime, SystemTime),
+}
+
+/// A window with the time that "now" means at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Asked {
+    window: Window,
+    /// The instant at which gauges are read; `None` is that of the newest row.
+    end: Option<i64>,
+}
+
+impl Query {
+    /// Keeps one function: its name (`parse`, `Pipeline::transform`), or the end of its path at a `::` (`etl::parse`).
+    ///
+    /// A full path always means that function, also where it is the end of another's path.
+    pub fn function(mut self, name: impl Into<String>) -> Self {
+        self.function = Some(name.into());
+        self
+    }
+
+    /// Keeps the series of one metric, by its stored name, such as `rows_loaded` or `function_calls_total`.
+    pub fn metric(mut self, name: impl Into<String>) -> Self {
+        self.metric = Some(name.into());
+        self
+    }
+
+    /// Keeps one service. Without it, services are merged.
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.service = Some(name.into());
+        self
+    }
+
+    /// Keeps series with this tag. Given several times, all of them must match.
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.push((key.into(), value.into()));
+        self
+    }
+
+    /// Keeps the last `span` up to now, including rows that the writer has stamped a moment ahead.
+    pub fn last(mut self, span: Duration) -> Self {
+        self.span = Span::Last(span);
+        self
+    }
+
+    /// Keeps what was stored after `from`, up to and including `to`. Resolution: a millisecond.
+    pub fn between(mut self, from: SystemTime, to: SystemTime) -> Self {
+        self.span = Span::Between(from, to);
+        self
+    }
+
+    /// Calls, outcomes, errors and durations of the one function that was asked for.
+    ///
+    /// Merged over services and tags unless they are given. A function without a call in the window has zeros.
+    ///
+    /// # Errors
+    ///
+    /// If no function was named; if the name is unknown ([`Error::is_unknown_name`]) or means several functions
+    /// ([`Error::is_ambiguous_name`]); or if the store cannot be read.
+    pub fn stats(&self) -> Result<FunctionStats, Error> {
+        let Some(name) = &self.function else {
+            return Err(Error::setting(
+                "stats() answers for one function; name it with function(\"...\"), or ask for functions()",
+            ));
+        };
+        let asked = self.asked(SystemTime::now())?;
+        let reader = self.store.reader()?;
+        let all = reader.series(Some(&function::METRICS))?;
+        let path = self.selector().function(name, &all)?;
+        let matching: Vec<StoredSeries> =
+            all.into_iter().filter(|series| self.keeps(series) && select::path(series) == path).collect();
+        let gathered = gather(&reader, asked, &matching, false)?;
+        Ok(function::merged(&matching, gathered))
+    }
+
+    /// Every function that was called or in flight in the window, most total time first; one entry for each service,
+    /// module and function.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read. A store without functions gives an empty list.
+    pub fn functions(&self) -> Result<Vec<FunctionStats>, Error> {
+        let asked = self.asked(SystemTime::now())?;
+        let reader = self.store.reader()?;
+        let mut matching = reader.series(Some(&function::METRICS))?;
+        if let Some(name) = &self.function {
+            let path = self.selector().function(name, &matching)?;
+            matching.retain(|series| select::path(series) == path);
+        }
+        matching.retain(|series| self.keeps(series));
+        let gathered = gather(&reader, asked, &matching, false)?;
+        Ok(function::each(&matching, gathered))
+    }
+
+    /// The series that match, with their points in the window, ordered by name, service and labels.
+    ///
+    /// Series without a point in the window are left out.
+    ///
+    /// # Errors
+    ///
+    /// If the metric or function asked for is unknown ([`Error::is_unknown_name`]), or the store cannot be read.
+    pub fn series(&self) -> Result<Vec<Series>, Error> {
+        let asked = self.asked(SystemTime::now())?;
+        let reader = self.store.reader()?;
+        let mut matching = reader.series(self.metric.as_deref().as_ref().map(std::slice::from_ref))?;
+        if let Some(name) = &self.metric
+            && matching.is_empty()
+        {
+            return Err(select::unknown_metric(name, &reader.series(None)?));
+        }
+        if let Some(function) = &self.function {
+            let path = self.selector().function(function, &matching)?;
+            matching.retain(|series| select::is_function(series) && select::path(series) == path);
+        }
+        matching.retain(|series| self.keeps(series));
+        matching.sort_by(|a, b| (&a.name, &a.service, &a.labels).cmp(&(&b.name, &b.service, &b.labels)));
+        let gathered = gather(&reader, asked, &matching, true)?;
+        Ok(series::answers(matching, gathered))
+    }
+
+    fn keeps(&self, series: &StoredSeries) -> bool {
+        self.selector().keeps(series)
+    }
+
+    fn selector(&self) -> Selector<'_> {
+        Selector { service: self.service.as_deref(), tags: &self.tags }
+    }
+
+    /// The window in milliseconds, asked at `now`.
+    fn asked(&self, now: SystemTime) -> Result<Asked, Error> {
+        match self.span {
+            Span::Everything => Ok(Asked { window: Window::ALL, end: None }),
+            Span::Last(span) => {
+                let now = to_millis(now);
+                let window = Window { after: now.saturating_sub(duration_millis(span)), until: i64::MAX };
+                Ok(Asked { window, end: Some(now) })
+            }
+            Span::Between(from, to) if from > to => {
+                Err(Error::setting("between(from, to) needs the earlier time first; exchange the two"))
+            }
+            Span::Between(from, to) => {
+                let window = Window { after: to_millis(from), until: to_millis(to) };
+                Ok(Asked { window, end: Some(window.until.min(to_millis(now))) })
+            }
+        }
+    }
+}
+
+/// A damaged row is told of in every answer that it touches; they share one list.
+type Warnings = Arc<[crate::store::Warning]>;
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::UNIX_EPOCH};
+
+    use super::*;
+
+    fn query() -> Query {
+        Store::at(Path::new("metrics.db").into()).query()
+    }
+
+    #[test]
+    fn the_last_hour_begins_an_hour_before_now_and_has_no_end() {
+        let now = UNIX_EPOCH + Duration::from_hours(2);
+        let asked = query().last(Duration::from_hours(1)).asked(now).unwrap();
+        assert_eq!(asked.window, Window { after: 3_600_000, until: i64::MAX });
+        assert_eq!(asked.end, Some(7_200_000));
+    }
+
+    #[test]
+    fn a_span_longer_than_time_itself_covers_everything() {
+        let asked = query().last(Duration::MAX).asked(UNIX_EPOCH + Duration::from_secs(1)).unwrap();
+        assert!(asked.window.after < -1_000_000_000_000);
+    }
+
+    #[test]
+    fn a_window_that_ends_before_it_begins_is_an_error() {
+        let (early, late) = (UNIX_EPOCH, UNIX_EPOCH + Duration::from_secs(1));
+        assert!(query().between(late, early).asked(late).unwrap_err().is_invalid_setting());
+        assert!(query().between(early, late).asked(late).is_ok());
+    }
+
+    #[test]
+    fn statistics_without_a_function_say_what_is_missing() {
+        let error = query().stats().unwrap_err();
+        assert!(error.is_invalid_setting() && error.to_string().contains("function("), "{error}");
+    }
+}

@@ -1,0 +1,98 @@
+//! The answer for single series: labels and points, with what they come to over the window.
+
+use std::{collections::BTreeMap, time::SystemTime};
+
+use monitor_core::{Distribution, MetricKind};
+
+use super::{Warnings, fold::Gathered};
+use crate::store::{StoredSeries, Warning};
+
+/// A value at a time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Point {
+    /// When it was stored.
+    pub time: SystemTime,
+    /// The value; what it means depends on the kind of the series, see [`Series::points`].
+    pub value: f64,
+}
+
+/// One series over a window of time.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Series {
+    /// The metric's name.
+    pub name: String,
+    /// What kind of value it holds.
+    pub kind: MetricKind,
+    /// The base unit; empty when none was given.
+    pub unit: String,
+    /// The service that recorded it.
+    pub service: String,
+    /// Labels (tags).
+    pub labels: BTreeMap<String, String>,
+    /// The points in the window, oldest first. A row is written when a series changed, and once a minute.
+    ///
+    /// - Counter: the total since its recording started. It begins again at 0 with every recording, see
+    ///   [`increase`](Self::increase).
+    /// - Gauge: the value.
+    /// - Histogram and timer: the mean of the values recorded since the point before.
+    pub points: Vec<Point>,
+    increase: f64,
+    distribution: Distribution,
+    warnings: Warnings,
+}
+
+impl Series {
+    /// What was added in the window.
+    ///
+    /// For a counter its growth, across restarts; for a histogram or timer the number of values recorded; for a gauge
+    /// the last value less the first. Exact up to 2^53.
+    #[must_use]
+    pub const fn increase(&self) -> f64 {
+        self.increase
+    }
+
+    /// The newest point.
+    #[must_use]
+    pub fn last(&self) -> Option<Point> {
+        self.points.last().copied()
+    }
+
+    /// All values that a histogram or timer recorded in the window, merged; empty for counters and gauges.
+    #[must_use]
+    pub const fn distribution(&self) -> &Distribution {
+        &self.distribution
+    }
+
+    /// Damaged rows in the window. Empty means that the answer is complete.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+}
+
+/// The answers for `series`, without those that have no point.
+pub(super) fn answers(series: Vec<StoredSeries>, gathered: Gathered) -> Vec<Series> {
+    let with_points = series.into_iter().zip(gathered.folds).filter(|(_, fold)| !fold.points.is_empty());
+    let answer = |(series, fold): (StoredSeries, super::fold::Fold)| {
+        let distribution = fold.merged.into_distribution();
+        let increase = match series.kind {
+            MetricKind::Counter => fold.increase.as_f64(),
+            MetricKind::Histogram | MetricKind::Timer => distribution.count() as f64,
+            _ => fold.points.last().zip(fold.points.first()).map_or(0.0, |(last, first)| last.value - first.value),
+        };
+        Series {
+            name: series.name,
+            kind: series.kind,
+            unit: series.unit,
+            service: series.service,
+            labels: series.labels,
+            points: fold.points,
+            increase,
+            distribution,
+            warnings: gathered.warnings.clone(),
+        }
+    };
+    with_points.map(answer).collect()
+}

@@ -1,0 +1,175 @@
+//! The settings of a monitor. Steps never fail; what is wrong is said by the last one.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use crossbeam_channel::bounded;
+use monitor_core::Collector;
+
+use super::{Monitor, Source, thread};
+use crate::{
+    error::Error,
+    store::{Settings, Writer},
+    util::time::{duration_millis, to_millis},
+};
+
+/// Fast enough to watch, slow enough to cost nothing.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The grid is one of whole milliseconds.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Beyond an hour a crash would lose more than anyone expects.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// How long `start` waits for a database that another connection holds locked, which may be one that is just ending.
+const START_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A flush never waits longer than this for a lock: the values are safe where they are.
+const FLUSH_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Longer names are a mistake, such as a file's contents.
+const LONGEST_SERVICE: usize = 200;
+
+/// Commands that may wait. Each flush that is waited for takes one place.
+const COMMANDS: usize = 16;
+
+/// Settings of a [`Monitor`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder records nothing until it is started"]
+pub struct Builder {
+    service: Option<String>,
+    path: Option<PathBuf>,
+    interval: Duration,
+    start_patience: Duration,
+}
+
+impl Builder {
+    pub(super) const fn new() -> Self {
+        Self { service: None, path: None, interval: DEFAULT_INTERVAL, start_patience: START_PATIENCE }
+    }
+
+    /// Names the service that functions and metrics belong to, where they name none themselves: 1 to 200 bytes.
+    ///
+    /// Default: the name of the program's file.
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.service = Some(name.into());
+        self
+    }
+
+    /// Records to the SQLite file at `path`, which is created if it does not exist. Its folder must exist.
+    pub fn sqlite(mut self, path: impl AsRef<Path>) -> Self {
+        self.path = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Stores what was recorded each time this long has passed: 1 ms to 1 h, in whole milliseconds (the rest is cut).
+    ///
+    /// A crash of the program loses what was recorded since the last flush. Default: 1 s.
+    pub const fn flush_every(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// Waits this long for a locked database when starting, instead of 2 s.
+    #[doc(hidden)]
+    pub const fn start_patience(mut self, patience: Duration) -> Self {
+        self.start_patience = patience;
+        self
+    }
+
+    /// Opens the store and starts the background thread.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is missing or out of range, or the store cannot be recorded to; see the predicates of [`Error`]. A
+    /// file that is not a metric store is not touched.
+    pub fn start(self) -> Result<Monitor, Error> {
+        if !tsc_is_trusted() {
+            monitor_core::clock::use_portable();
+        }
+        self.launch(Collector::new)
+    }
+
+    /// Like [`start`](Self::start), with values from `source` in place of what this process records.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_with(self, source: impl Source) -> Result<Monitor, Error> {
+        self.launch(move || source)
+    }
+
+    /// The source is made last: a collector takes over from the one before it, and nothing may fail after that.
+    fn launch<S: Source>(self, source: impl FnOnce() -> S) -> Result<Monitor, Error> {
+        let path = self
+            .path
+            .as_deref()
+            .filter(|path| !path.as_os_str().is_empty())
+            .ok_or_else(|| Error::setting("a monitor needs a store; name its file with sqlite(\"metrics.db\")"))?;
+        if !(SHORTEST..=LONGEST).contains(&self.interval) {
+            let message = format!("flush_every({:?}) is out of range; choose 1 ms to 1 h, such as 1 s", self.interval);
+            return Err(Error::setting(message));
+        }
+        let service = self.service.clone().unwrap_or_else(program_name);
+        if service.is_empty() || service.len() > LONGEST_SERVICE {
+            let message = format!(
+                "a service name has 1 to {LONGEST_SERVICE} bytes, this one has {}; name it with service(\"...\")",
+                service.len()
+            );
+            return Err(Error::setting(message));
+        }
+        let settings = Settings {
+            service,
+            interval: self.interval,
+            start_patience: self.start_patience,
+            patience: FLUSH_PATIENCE.min(self.interval),
+        };
+        let writer = Writer::open(path, settings, to_millis(SystemTime::now()))?;
+        let path = writer.path().clone();
+        let (commands, inbox) = bounded(COMMANDS);
+        let handle = thread::spawn(writer, source, inbox, duration_millis(self.interval))
+            .map_err(|error| Error::io("start the background thread for", &path, error))?;
+        Ok(Monitor::new(path, commands, handle))
+    }
+}
+
+fn program_name() -> String {
+    let program = std::env::current_exe().ok();
+    let name = program.as_deref().and_then(Path::file_stem).map(|name| name.to_string_lossy().into_owned());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| String::from("unknown"))
+}
+
+/// Whether the system, where it says so, holds the processor's time-stamp counter fit for keeping time. Linux tests it
+/// against other clocks, over all processors, which a program cannot.
+fn tsc_is_trusted() -> bool {
+    let folder = Path::new("/sys/devices/system/clocksource/clocksource0");
+    let read = |name| std::fs::read_to_string(folder.join(name));
+    match (read("current_clocksource"), read("available_clocksource")) {
+        (Ok(current), Ok(available)) => lists_tsc(&current) || lists_tsc(&available),
+        _ => true,
+    }
+}
+
+fn lists_tsc(sources: &str) -> bool {
+    sources.split_whitespace().any(|source| source == "tsc")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_stamp_counter_is_trusted_only_by_its_name() {
+        assert!(lists_tsc("kvm-clock tsc acpi_pm\n"));
+        assert!(!lists_tsc("hpet acpi_pm tsc-early\n"));
+        assert!(!lists_tsc(""));
+    }
+
+    #[test]
+    fn the_default_service_is_the_program() {
+        assert!(!program_name().is_empty());
+    }
+}

@@ -1,0 +1,127 @@
+//! The running monitor: one background thread between the registry and the store.
+//!
+//! - `builder`: settings, checked when the monitor starts.
+//! - `schedule`: when the next drain is due, as pure arithmetic on instants that are passed in.
+//! - `thread`: the loop; `outage`: what it says and counts while the store cannot be written to.
+//! - `source`: where values come from; the registry of the process, or a stand-in.
+
+mod builder;
+mod outage;
+mod schedule;
+mod source;
+mod thread;
+
+use std::{fmt, path::Path, sync::Arc, thread::JoinHandle};
+
+use crossbeam_channel::{Sender, bounded};
+
+use self::thread::Command;
+pub use self::{builder::Builder, source::Source};
+pub use crate::store::Reading;
+use crate::{
+    error::{Error, Kind},
+    query::Query,
+    store::Store,
+    util::report,
+};
+
+/// A recording: a background thread that brings what the process records into a store.
+///
+/// It lasts until [`shutdown`](Self::shutdown) or until it is dropped; both store what is left. Its handle may be shared
+/// between threads.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use monitor_sinks::Monitor;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("metrics.db");
+/// let monitor = Monitor::builder().service("etl").sqlite(path).flush_every(Duration::from_secs(1)).start()?;
+/// monitor.flush()?;
+/// for function in monitor.query().last(Duration::from_secs(3600)).functions()? {
+///     println!("{}: {} calls", function.path(), function.calls);
+/// }
+/// monitor.shutdown()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a monitor stops recording when it is dropped"]
+pub struct Monitor {
+    store: Store,
+    commands: Sender<Command>,
+    /// Gone once the thread was joined.
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Monitor {
+    /// Begins the settings of a monitor.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Stores everything that has been recorded before this call, and returns when it is committed.
+    ///
+    /// Waits for at most about a second. What could not be stored is kept and stored by a later flush.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written to at the moment.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.ask(Command::Flush)
+    }
+
+    /// Begins a query on what has been stored. Call [`flush`](Self::flush) before to include the current interval.
+    pub fn query(&self) -> Query {
+        self.store.query()
+    }
+
+    /// The store that is recorded to.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Stores what is left, closes the store and ends the background thread.
+    ///
+    /// # Errors
+    ///
+    /// If the last values could not be stored. The thread has ended all the same.
+    pub fn shutdown(mut self) -> Result<(), Error> {
+        self.stop()
+    }
+
+    fn new(path: Arc<Path>, commands: Sender<Command>, thread: JoinHandle<()>) -> Self {
+        Self { store: Store::at(path), commands, thread: Some(thread) }
+    }
+
+    fn stop(&mut self) -> Result<(), Error> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        let result = self.ask(Command::Stop);
+        // The loop catches panics; one that gets past it has been answered as `Stopped` above.
+        let _ = thread.join();
+        result
+    }
+
+    fn ask(&self, command: impl FnOnce(Sender<Result<(), Error>>) -> Command) -> Result<(), Error> {
+        let (reply, answer) = bounded(1);
+        let stopped = || Error::from(Kind::Stopped);
+        self.commands.send(command(reply)).map_err(|_| stopped())?;
+        answer.recv().map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            report::line(format_args!("the last values could not be stored: {error}"));
+        }
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor").field("store", &self.store).finish_non_exhaustive()
+    }
+}

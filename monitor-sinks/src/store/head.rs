@@ -1,0 +1,491 @@
+//! The codec of a row: the series that changed in one flush, as bytes.
+//!
+//! ```text
+//! row          version u8 (1) | flags u8 | run varint | entry*
+//! entry        gap of the series number varint | form u8 | value
+//! form 0       counter, whole: total varint, increase varint
+//! form 1       counter, fractional: total f64, increase f64
+//! form 2       counter, whole and unchanged: total varint
+//! form 3       gauge: f64
+//! form 4       gauge, small and whole: zigzag varint
+//! form 5       distribution: length in bytes varint | sum f64 | smallest f64 | largest f64 | bucket*
+//! bucket       gap of the bucket number varint | count varint
+//! ```
+//!
+//! Floats are their eight bytes, lowest first, so that every value comes back bit by bit. Numbers of series and of
+//! buckets ascend; the first gap is the number itself, later ones are at least 1. `run` names the recording that wrote
+//! the row. Flag 1 marks a full row: every counter and gauge of the run is in it.
+//!
+//! A counter carries its total in the run beside the increase since its previous entry. A sum of increases answers for a
+//! window without looking at what came before it, and a total repairs what a lost row took away.
+//!
+//! Decoding never panics and allocates nothing on its own, whatever the bytes are. The format is for ever: a change gets
+//! a new version byte.
+
+use monitor_core::{Distribution, Number, Value};
+
+use crate::util::varint;
+
+const VERSION: u8 = 1;
+const FLAG_FULL: u8 = 1;
+
+const COUNTER_INT: u8 = 0;
+const COUNTER_FLOAT: u8 = 1;
+const COUNTER_SAME: u8 = 2;
+const GAUGE_FLOAT: u8 = 3;
+const GAUGE_INT: u8 = 4;
+const DISTRIBUTION: u8 = 5;
+
+/// One more than the largest bucket number that the numbering can give for any finite float.
+const BUCKETS: u64 = 32_768;
+
+/// Whole gauges within this bound take the short form. It is exact for them, and at most eight bytes long.
+const SMALL: f64 = (1_u64 << 48) as f64;
+
+/// Writes one row.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    bytes: Vec<u8>,
+    previous: u64,
+    entries: u32,
+}
+
+impl Encoder {
+    /// Starts a row of recording `run` in `buffer`, whose contents are dropped and whose room is used again.
+    pub(crate) fn new(mut buffer: Vec<u8>, run: u64, full: bool) -> Self {
+        buffer.clear();
+        buffer.extend([VERSION, if full { FLAG_FULL } else { 0 }]);
+        varint::put(&mut buffer, run);
+        Self { bytes: buffer, previous: 0, entries: 0 }
+    }
+
+    /// Appends the value of series `id`, which must be larger than the one before. Values of unknown form are left out.
+    pub(crate) fn put(&mut self, id: u64, value: Value<'_>) {
+        let start = self.bytes.len();
+        varint::put(&mut self.bytes, id - self.previous);
+        let known = match value {
+            Value::Counter { total, fresh } => self.counter(total, fresh),
+            Value::Gauge(value) => self.gauge(value),
+            Value::Distribution(distribution) => self.distribution(distribution),
+            _ => false,
+        };
+        if known {
+            self.previous = id;
+            self.entries += 1;
+        } else {
+            self.bytes.truncate(start);
+        }
+    }
+
+    /// How many entries the row has.
+    pub(crate) const fn entries(&self) -> u32 {
+        self.entries
+    }
+
+    /// The finished row.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Gives the buffer back.
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    fn counter(&mut self, total: Number, increase: Number) -> bool {
+        match (total, increase) {
+            (Number::Int(total), Number::Int(0)) => {
+                self.bytes.push(COUNTER_SAME);
+                varint::put(&mut self.bytes, total);
+            }
+            (Number::Int(total), Number::Int(increase)) => {
+                self.bytes.push(COUNTER_INT);
+                varint::put(&mut self.bytes, total);
+                varint::put(&mut self.bytes, increase);
+            }
+            (total, increase) => {
+                self.bytes.push(COUNTER_FLOAT);
+                self.float(total.as_f64());
+                self.float(increase.as_f64());
+            }
+        }
+        true
+    }
+
+    fn gauge(&mut self, value: f64) -> bool {
+        let whole = value as i64;
+        // The comparison of bits keeps negative zero, fractions and NaN out.
+        if value.abs() < SMALL && (whole as f64).to_bits() == value.to_bits() {
+            self.bytes.push(GAUGE_INT);
+            varint::put(&mut self.bytes, varint::zigzag(whole));
+        } else {
+            self.bytes.push(GAUGE_FLOAT);
+            self.float(value);
+        }
+        true
+    }
+
+    fn distribution(&mut self, distribution: &Distribution) -> bool {
+        let Some((min, max)) = distribution.extremes() else { return false };
+        let mut payload = Vec::with_capacity(24 + 3 * distribution.buckets().len());
+        for value in [distribution.sum(), min, max] {
+            payload.extend(value.to_le_bytes());
+        }
+        let mut previous = 0;
+        for &(number, count) in distribution.buckets() {
+            varint::put(&mut payload, u64::from(number - previous));
+            varint::put(&mut payload, count);
+            previous = number;
+        }
+        self.bytes.push(DISTRIBUTION);
+        varint::put(&mut self.bytes, payload.len() as u64);
+        self.bytes.extend(payload);
+        true
+    }
+
+    fn float(&mut self, value: f64) {
+        self.bytes.extend(value.to_le_bytes());
+    }
+}
+
+/// A row whose structure is sound, but for the buckets of distributions, which [`Encoded::buckets`] checks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'a> {
+    /// The recording that wrote it.
+    pub(crate) run: u64,
+    /// Whether every counter and gauge of the run is in it.
+    pub(crate) full: bool,
+    entries: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    /// Reads a row that should have `count` entries, or says what is wrong with it.
+    pub(crate) fn parse(bytes: &'a [u8], count: i64) -> Result<Self, &'static str> {
+        let (&[version, flags], mut rest) = bytes.split_first_chunk().ok_or("its header is cut short")?;
+        if version != VERSION {
+            return Err("it is of an unknown format version");
+        }
+        let run = varint::take(&mut rest).ok_or("its header is cut short")?;
+        let row = Self { run, full: flags & FLAG_FULL != 0, entries: rest };
+        let mut found = 0;
+        for entry in row.entries() {
+            entry?;
+            found += 1;
+        }
+        if found == count { Ok(row) } else { Err("its number of entries is wrong") }
+    }
+
+    /// Series numbers with their values, ascending. Nothing follows an error, and a parsed row has none.
+    pub(crate) const fn entries(&self) -> Entries<'a> {
+        Entries { rest: self.entries, previous: None }
+    }
+}
+
+/// A series' value in a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Entry<'a> {
+    /// A counter's total in its run, and its increase since its previous entry.
+    Counter { total: Number, increase: Number },
+    /// A gauge's value.
+    Gauge(f64),
+    /// The values since the previous entry.
+    Distribution(Encoded<'a>),
+}
+
+/// A distribution that is still bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Encoded<'a> {
+    pub(crate) sum: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+    buckets: &'a [u8],
+}
+
+impl Encoded<'_> {
+    /// Replaces the contents of `out` by the buckets, ascending and at least one, or says what is wrong with them.
+    ///
+    /// Buckets are looked at only here, because most of a row's bytes are buckets that a query does not ask for.
+    pub(crate) fn buckets(&self, out: &mut Vec<(u16, u64)>) -> Result<(), &'static str> {
+        out.clear();
+        let mut rest = self.buckets;
+        let mut previous = None;
+        while !rest.is_empty() {
+            let bucket = take_bucket(&mut rest, previous).ok_or("the buckets of a distribution are malformed")?;
+            previous = Some(bucket.0);
+            out.push(bucket);
+        }
+        if out.is_empty() { Err("a distribution has no buckets") } else { Ok(()) }
+    }
+}
+
+/// The entries of a row.
+#[derive(Debug)]
+pub(crate) struct Entries<'a> {
+    rest: &'a [u8],
+    previous: Option<u64>,
+}
+
+impl<'a> Entries<'a> {
+    fn take(&mut self) -> Option<(u64, Entry<'a>)> {
+        let gap = varint::take(&mut self.rest)?;
+        let id = match self.previous {
+            None => gap,
+            Some(_) if gap == 0 => return None,
+            Some(previous) => previous.checked_add(gap)?,
+        };
+        self.previous = Some(id);
+        let (&form, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        let entry = match form {
+            COUNTER_INT => Entry::Counter {
+                total: Number::Int(varint::take(&mut self.rest)?),
+                increase: Number::Int(varint::take(&mut self.rest)?),
+            },
+            COUNTER_FLOAT => Entry::Counter {
+                total: Number::Float(take_float(&mut self.rest)?),
+                increase: Number::Float(take_float(&mut self.rest)?),
+            },
+            COUNTER_SAME => {
+                Entry::Counter { total: Number::Int(varint::take(&mut self.rest)?), increase: Number::ZERO }
+            }
+            GAUGE_FLOAT => Entry::Gauge(take_float(&mut self.rest)?),
+            GAUGE_INT => Entry::Gauge(varint::unzigzag(varint::take(&mut self.rest)?) as f64),
+            DISTRIBUTION => {
+                let length = usize::try_from(varint::take(&mut self.rest)?).ok()?;
+                let (payload, rest) = self.rest.split_at_checked(length)?;
+                self.rest = rest;
+                Entry::Distribution(take_distribution(payload)?)
+            }
+            _ => return None,
+        };
+        Some((id, entry))
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Result<(u64, Entry<'a>), &'static str>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let entry = self.take();
+        if entry.is_none() {
+            self.rest = &[];
+        }
+        Some(entry.ok_or("one of its entries is malformed"))
+    }
+}
+
+fn take_float(bytes: &mut &[u8]) -> Option<f64> {
+    let (&first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(f64::from_le_bytes(first))
+}
+
+fn take_distribution(mut payload: &[u8]) -> Option<Encoded<'_>> {
+    let sum = take_float(&mut payload)?;
+    let min = take_float(&mut payload)?;
+    let max = take_float(&mut payload)?;
+    // Extremes in the wrong order, or none at all, would make quantiles meaningless.
+    (min <= max).then_some(Encoded { sum, min, max, buckets: payload })
+}
+
+fn take_bucket(rest: &mut &[u8], previous: Option<u16>) -> Option<(u16, u64)> {
+    let gap = varint::take(rest)?;
+    let count = varint::take(rest).filter(|&count| count > 0)?;
+    let number = match previous {
+        None => gap,
+        Some(_) if gap == 0 => return None,
+        Some(previous) => gap.checked_add(u64::from(previous))?,
+    };
+    u16::try_from(number).ok().filter(|&number| u64::from(number) < BUCKETS).map(|number| (number, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small generator, so that failures repeat.
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0
+        }
+
+        fn below(&mut self, limit: usize) -> usize {
+            (self.next() % limit as u64) as usize
+        }
+    }
+
+    fn row(values: &[(u64, Value<'_>)]) -> Vec<u8> {
+        let mut encoder = Encoder::new(Vec::new(), 1_700_000_000_000, true);
+        for &(id, value) in values {
+            encoder.put(id, value);
+        }
+        encoder.into_buffer()
+    }
+
+    fn decoded(bytes: &[u8], count: i64) -> Vec<(u64, Entry<'_>)> {
+        Row::parse(bytes, count).unwrap().entries().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn every_class_of_float_comes_back_bit_by_bit() {
+        let floats = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            0.1,
+            -273.15,
+            1e300,
+            f64::MIN_POSITIVE,
+            5e-324,
+            -5e-324,
+            f64::MAX,
+            f64::MIN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+            f64::from_bits(0xfff8_dead_beef_0001),
+            281_474_976_710_655.0,
+            281_474_976_710_656.0,
+            -281_474_976_710_655.0,
+            9_007_199_254_740_993.0,
+        ];
+        for float in floats {
+            let bytes = row(&[(7, Value::Gauge(float))]);
+            let Entry::Gauge(found) = decoded(&bytes, 1)[0].1 else { panic!("not a gauge") };
+            assert_eq!(found.to_bits(), float.to_bits(), "{float}");
+
+            let counter = Value::Counter { total: Number::Float(float), fresh: Number::Float(-float) };
+            let bytes = row(&[(7, counter)]);
+            let Entry::Counter { total: Number::Float(total), increase: Number::Float(increase) } =
+                decoded(&bytes, 1)[0].1
+            else {
+                panic!("not a float")
+            };
+            assert_eq!((total.to_bits(), increase.to_bits()), (float.to_bits(), (-float).to_bits()));
+        }
+    }
+
+    #[test]
+    fn whole_counters_are_exact_beyond_the_reach_of_floats() {
+        for total in [0, 1, 127, 128, (1 << 53) + 1, u64::MAX] {
+            for increase in [0, 1, total / 2, total] {
+                let counter = Value::Counter { total: Number::Int(total), fresh: Number::Int(increase) };
+                let bytes = row(&[(1, counter)]);
+                let wanted = Entry::Counter { total: Number::Int(total), increase: Number::Int(increase) };
+                assert_eq!(decoded(&bytes, 1), [(1, wanted)]);
+            }
+        }
+    }
+
+    #[test]
+    fn distributions_come_back_with_every_bucket() {
+        let mut values = Distribution::new();
+        for value in [0.0, 1e-9, 0.003, 0.003, 7.5, 1e9, f64::MAX] {
+            values.record(value);
+        }
+        let bytes = row(&[(3, Value::Distribution(&values)), (900, Value::Gauge(2.0))]);
+        let entries = decoded(&bytes, 2);
+        let Entry::Distribution(encoded) = entries[0].1 else { panic!("not a distribution") };
+        let mut buckets = Vec::new();
+        encoded.buckets(&mut buckets).unwrap();
+        let back = Distribution::from_parts(buckets, encoded.sum, Some((encoded.min, encoded.max)));
+        assert_eq!(back, values);
+        assert_eq!(entries[1], (900, Entry::Gauge(2.0)));
+    }
+
+    #[test]
+    fn an_empty_distribution_leaves_no_entry() {
+        let empty = Distribution::new();
+        let bytes = row(&[(3, Value::Distribution(&empty)), (4, Value::Gauge(1.0))]);
+        assert_eq!(decoded(&bytes, 1), [(4, Entry::Gauge(1.0))]);
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_refused_or_read_but_never_panic() {
+        let mut values = Distribution::new();
+        for step in 1..60 {
+            values.record(f64::from(step) * 0.01);
+        }
+        let sound = row(&[
+            (1, Value::Counter { total: Number::Int(1 << 60), fresh: Number::Int(3) }),
+            (2, Value::Counter { total: Number::Float(0.5), fresh: Number::Float(0.25) }),
+            (40, Value::Gauge(-3.0)),
+            (41, Value::Gauge(0.1)),
+            (4_000_000, Value::Distribution(&values)),
+        ]);
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        for round in 0..60_000 {
+            let mut bytes = sound.clone();
+            match round % 3 {
+                0 => {
+                    for _ in 0..=random.below(4) {
+                        let at = random.below(bytes.len());
+                        bytes[at] ^= 1 << random.below(8);
+                    }
+                }
+                1 => bytes.truncate(random.below(bytes.len())),
+                _ => {
+                    let length = random.below(80);
+                    bytes = (0..length).map(|_| random.next() as u8).collect();
+                    if let Some(version) = bytes.first_mut() {
+                        *version = VERSION;
+                    }
+                }
+            }
+            let Ok(parsed) = Row::parse(&bytes, 5) else { continue };
+            let mut buckets = Vec::new();
+            for (_, entry) in parsed.entries().map(Result::unwrap) {
+                if let Entry::Distribution(encoded) = entry
+                    && encoded.buckets(&mut buckets).is_ok()
+                {
+                    let extremes = Some((encoded.min, encoded.max));
+                    let _ = Distribution::from_parts(buckets.clone(), encoded.sum, extremes).quantile(0.5);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_with_an_entry_too_few_or_too_many_is_refused() {
+        let bytes = row(&[(1, Value::Gauge(1.0)), (2, Value::Gauge(2.0))]);
+        assert!(Row::parse(&bytes, 2).is_ok());
+        assert!(Row::parse(&bytes, 1).is_err());
+        assert!(Row::parse(&bytes, 3).is_err());
+    }
+
+    /// Golden bytes: what was written once must be readable for ever.
+    #[test]
+    fn version_one_is_written_as_it_always_was() {
+        let mut values = Distribution::new();
+        values.record(1.0);
+        let bytes = row(&[
+            (1, Value::Counter { total: Number::Int(300), fresh: Number::Int(2) }),
+            (3, Value::Counter { total: Number::Int(5), fresh: Number::Int(0) }),
+            (4, Value::Gauge(-1.0)),
+            (5, Value::Distribution(&values)),
+        ]);
+        let one = 1.0_f64.to_le_bytes();
+        let wanted = [
+            &[1, 1, 0x80, 0xd0, 0x95, 0xff, 0xbc, 0x31][..],
+            &[1, 0, 0xac, 0x02, 2],
+            &[2, 2, 5],
+            &[1, 4, 1],
+            &[1, 5, 27],
+            &one,
+            &one,
+            &one,
+            &[0xc0, 0x06, 1],
+        ]
+        .concat();
+        assert_eq!(bytes, wanted, "{bytes:02x?}");
+    }
+}

@@ -1,0 +1,162 @@
+//! The metric store: one SQLite file, written by one thread, read by anyone.
+//!
+//! - `schema`: what makes a SQLite file ours, its tables, and how connections are opened.
+//! - `lease`: at most one writer a file.
+//! - `head`: the row codec; `series`: the table of series.
+//! - `writer`: one transaction a flush; `reader`: rows by window, in pages.
+//!
+//! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
+//! about a thousand times the bytes on the way to the disk. Sealing old rows into chunks, retention and roll-ups add
+//! tables beside `head`; the reader is the only place that will know.
+
+pub(crate) mod head;
+mod lease;
+mod reader;
+pub(crate) mod schema;
+mod series;
+mod writer;
+
+use std::{fmt, path::Path, sync::Arc, time::SystemTime};
+
+use crate::{error::Error, util::time};
+
+pub use self::writer::Reading;
+pub(crate) use self::{
+    head::{Encoded, Entry, Row},
+    reader::{Found, Reader, Window},
+    series::StoredSeries,
+    writer::{Settings, Writer},
+};
+
+/// A metric store, opened for reading.
+///
+/// Cloning is cheap, and any number of threads may query at once. A store holds no connection: each query opens one and
+/// closes it, which costs a fraction of a millisecond and means that a store never stands in the way of the writer,
+/// neither its checkpoints nor the clean-up at its end.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// let store = monitor_sinks::Store::open_read_only("metrics.db")?;
+/// for function in store.query().last(Duration::from_secs(3600)).functions()? {
+///     println!("{} {} calls", function.path(), function.calls);
+/// }
+/// # Ok::<(), monitor_sinks::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Store {
+    path: Arc<Path>,
+}
+
+impl Store {
+    /// Opens the store at `path` for reading.
+    ///
+    /// Works while another process records to it, after that process ended in any way, and where this user may not
+    /// write. Nothing in the file is changed.
+    ///
+    /// # Errors
+    ///
+    /// If there is no file, or it is a folder, not a database, another application's database, or of a newer schema.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = schema::resolve(path.as_ref());
+        schema::open_read_only(&path)?;
+        Ok(Self::at(path.into()))
+    }
+
+    /// Where the store lies, as an absolute path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads every row and reports those that are damaged.
+    ///
+    /// An empty answer means that every checksum holds. Cost: one pass over the file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read at all.
+    pub fn check(&self) -> Result<Vec<Warning>, Error> {
+        let mut warnings = Warnings::default();
+        let mut buckets = Vec::new();
+        self.reader()?.scan(Window::ALL, &mut |found| match found {
+            Found::Damaged(warning) => warnings.push(warning),
+            Found::Row(ts, row) => {
+                for (_, entry) in row.entries().flatten() {
+                    if let Entry::Distribution(encoded) = entry
+                        && let Err(reason) = encoded.buckets(&mut buckets)
+                    {
+                        warnings.push(Warning::new(ts, reason));
+                    }
+                }
+            }
+        })?;
+        Ok(warnings.into_vec())
+    }
+
+    /// A store whose file is known to be there.
+    pub(crate) const fn at(path: Arc<Path>) -> Self {
+        Self { path }
+    }
+
+    pub(crate) fn reader(&self) -> Result<Reader, Error> {
+        Reader::open(&self.path)
+    }
+}
+
+/// A row of the store that could not be used for an answer.
+///
+/// The answer is complete all the same for counters whose next row is sound, because rows carry running totals; what a
+/// damaged row held of distributions and gauges is missing from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    at: SystemTime,
+    reason: String,
+}
+
+impl Warning {
+    pub(crate) fn new(ts: i64, reason: impl Into<String>) -> Self {
+        Self { at: time::from_millis(ts), reason: reason.into() }
+    }
+
+    /// The time of the row.
+    #[must_use]
+    pub const fn at(&self) -> SystemTime {
+        self.at
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row at {} ms: {}", time::to_millis(self.at), self.reason)
+    }
+}
+
+/// A bounded list of warnings.
+#[derive(Debug, Default)]
+pub(crate) struct Warnings {
+    list: Vec<Warning>,
+    more: u64,
+}
+
+impl Warnings {
+    /// A file that is damaged all over says so a hundred times, not a million times.
+    const MOST: usize = 100;
+
+    pub(crate) fn push(&mut self, warning: Warning) {
+        if self.list.len() < Self::MOST {
+            self.list.push(warning);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    pub(crate) fn into_vec(mut self) -> Vec<Warning> {
+        if let Some(last) = self.list.last().filter(|_| self.more > 0) {
+            self.list.push(Warning { at: last.at, reason: format!("{} more damaged rows follow", self.more) });
+        }
+        self.list
+    }
+}

@@ -1,0 +1,226 @@
+//! What makes a SQLite file a metric store, and how connections to it are opened.
+//!
+//! The file carries an application id, so that no other program's database is ever written to, and a schema version, so
+//! that an older release refuses a newer file instead of guessing. Both are set in the transaction that creates the
+//! tables, before the file is switched to WAL: whatever moment the process dies at, a file is either empty or complete.
+//!
+//! The file is looked at through SQLite only. Opening and closing it by other means would drop the POSIX locks that a
+//! connection of this very process holds on it.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::error::{Error, Kind};
+
+/// The letters `MONd` in ASCII.
+pub(crate) const APPLICATION_ID: i32 = 0x4d4f_4e64;
+
+/// The newest schema that this release writes and reads.
+pub(crate) const VERSION: i64 = 1;
+
+/// How long a reader waits for a writer that recovers or closes the file.
+pub(super) const READER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Labels are canonical JSON: one object, keys sorted, no spaces. `head` has one row a flush, see [`super::head`].
+const TABLES: &str = "
+CREATE TABLE meta(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;
+CREATE TABLE series(
+    id INTEGER PRIMARY KEY, source TEXT NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL, unit TEXT NOT NULL,
+    service TEXT NOT NULL, labels TEXT NOT NULL, created_ms INTEGER NOT NULL,
+    UNIQUE(name, service, labels, kind)) STRICT;
+CREATE TABLE head(ts INTEGER PRIMARY KEY, n INTEGER NOT NULL, crc INTEGER NOT NULL, b BLOB NOT NULL) STRICT;
+";
+
+/// `path` as an absolute path without symbolic links as far as it exists, so that one file has one name (and one lease).
+pub(crate) fn resolve(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    fs::canonicalize(&absolute).unwrap_or_else(|_| match (absolute.parent(), absolute.file_name()) {
+        (Some(folder), Some(name)) => {
+            fs::canonicalize(folder).map_or_else(|_| absolute.clone(), |known| known.join(name))
+        }
+        _ => absolute,
+    })
+}
+
+/// Refuses a path that cannot become, or is not, a store of ours, without changing anything.
+pub(crate) fn inspect(path: &Path, patience: Duration) -> Result<(), Error> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(Kind::IsFolder { path: path.to_owned() }.into()),
+        Ok(found) if found.len() == 0 => Ok(()),
+        Ok(_) => {
+            let look = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, patience)
+                .and_then(|connection| identify(&connection, path, patience));
+            match look {
+                // A connection that may not write can fail where one that may succeeds, such as at the log that a crash
+                // left. What comes next will tell.
+                Err(error) if error.is_read_only() || error.is_unopenable() => Ok(()),
+                other => other,
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let folder = path.parent().is_some_and(Path::is_dir);
+            if folder { Ok(()) } else { Err(Kind::FolderMissing { path: path.to_owned() }.into()) }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            Err(Kind::FolderMissing { path: path.to_owned() }.into())
+        }
+        Err(error) => Err(Error::io("look at", path, error)),
+    }
+}
+
+/// Opens the writer's connection; creates the tables if the file is empty. The caller holds the lease.
+pub(crate) fn open_for_writing(path: &Path, patience: Duration) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let mut connection = open(path, flags, patience)?;
+    let failed = |error| Error::sqlite("open", path, patience, error);
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(failed)? {
+        return Err(Kind::ReadOnly { path: path.to_owned(), source: None }.into());
+    }
+    if fs::metadata(path).map_err(|error| Error::io("look at", path, error))?.len() == 0 {
+        create(&mut connection).map_err(|error| Error::sqlite("create", path, patience, error))?;
+    }
+    identify(&connection, path, patience)?;
+    // A write-ahead log lets readers read while a flush commits. It is kept near 2 MiB, and cut to 8 MiB after a reader
+    // pinned it. NORMAL may lose the last commits when power fails, never when the process dies; it never corrupts.
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 256;
+             PRAGMA journal_size_limit = 8388608; PRAGMA cache_size = -2048;",
+        )
+        .map_err(failed)?;
+    Ok(connection)
+}
+
+/// Opens a connection that cannot write.
+pub(crate) fn open_read_only(path: &Path) -> Result<Connection, Error> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Err(Kind::IsFolder { path: path.to_owned() }.into()),
+        Ok(found) if found.len() == 0 => return Err(Kind::Empty { path: path.to_owned() }.into()),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Kind::NotFound { path: path.to_owned() }.into());
+        }
+        Err(error) => return Err(Error::io("open", path, error)),
+    }
+    let attempt = |connection: Connection| {
+        identify(&connection, path, READER_PATIENCE)?;
+        Ok(connection)
+    };
+    let first = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_PATIENCE).and_then(attempt);
+    match first {
+        // Where the folder cannot be written to, SQLite cannot set up the shared memory of the log. Without a log there
+        // is no writer either, and the file may be read as it is. With one, reading past it would hide its contents.
+        Err(error) if (error.is_read_only() || error.is_unopenable()) && !has_log(path) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            open(&immutable_uri(path), flags, READER_PATIENCE).and_then(attempt).map_err(|_| error)
+        }
+        other => other,
+    }
+}
+
+fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connection, Error> {
+    let failed = |error| Error::sqlite("open", path, patience, error);
+    // A connection stays on the thread that uses it, so that SQLite's own mutexes would only cost.
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|error| {
+        match error.sqlite_error_code() {
+            // The caller has seen that the path is sound, so that what is left is permission.
+            Some(ErrorCode::CannotOpen) if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) => {
+                Kind::ReadOnly { path: path.to_owned(), source: Some(error.into()) }.into()
+            }
+            _ => failed(error),
+        }
+    })?;
+    connection.busy_timeout(patience).map_err(failed)?;
+    // Functions that a foreign schema calls must not run.
+    connection.execute_batch("PRAGMA trusted_schema = OFF").map_err(failed)?;
+    Ok(connection)
+}
+
+/// Checks that the database is a store of a schema that this release knows.
+fn identify(connection: &Connection, path: &Path, patience: Duration) -> Result<(), Error> {
+    let pragma = |name| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(|error| Error::sqlite("read", path, patience, error))
+    };
+    let application_id = pragma("application_id")? as i32;
+    if application_id != APPLICATION_ID {
+        return Err(Kind::OtherApplication { path: path.to_owned(), application_id }.into());
+    }
+    match pragma("user_version")? {
+        1..=VERSION => Ok(()),
+        found if found > VERSION => Err(Kind::SchemaTooNew { path: path.to_owned(), found, known: VERSION }.into()),
+        _ => Err(Kind::Empty { path: path.to_owned() }.into()),
+    }
+}
+
+fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;")?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+fn has_log(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
+}
+
+/// The file that is named like `path` with `suffix` at its end.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn immutable_uri(path: &Path) -> PathBuf {
+    let mut uri = String::from("file:");
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~:".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_reached_by_two_ways_has_one_name() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("inner")).unwrap();
+        let there = resolve(&folder.path().join("inner/../metrics.db"));
+        assert_eq!(there, resolve(&folder.path().join("metrics.db")));
+    }
+
+    #[test]
+    fn a_path_with_odd_characters_survives_as_an_address() {
+        assert_eq!(immutable_uri(Path::new("/a b/c?#%.db")), Path::new("file:/a%20b/c%3F%23%25.db?immutable=1"));
+    }
+
+    #[test]
+    fn a_new_file_has_what_the_format_promises() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        let connection = open_for_writing(&path, Duration::ZERO).unwrap();
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(pragma("page_size"), 8192);
+        assert_eq!(pragma("auto_vacuum"), 2);
+        assert_eq!(pragma("application_id"), i64::from(APPLICATION_ID));
+        assert_eq!(pragma("user_version"), VERSION);
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+    }
+}

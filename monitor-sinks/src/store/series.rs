@@ -1,0 +1,122 @@
+//! The table of series: which number stands for which metric, kind, service and labels.
+
+use std::collections::BTreeMap;
+
+use monitor_core::{MetricKind, SeriesKey};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Where the series of programs come from, as opposed to those of the host.
+const SOURCE_APP: &str = "app";
+
+/// A series as the store knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredSeries {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) kind: MetricKind,
+    pub(crate) unit: String,
+    pub(crate) service: String,
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+impl StoredSeries {
+    /// The value of label `key`; empty when there is none.
+    pub(crate) fn label(&self, key: &str) -> &str {
+        self.labels.get(key).map_or("", String::as_str)
+    }
+}
+
+/// The number of the series `key` of `service`, which is entered if it is new.
+///
+/// `None` for kinds that this release cannot store.
+pub(super) fn resolve(
+    connection: &Connection,
+    key: &SeriesKey,
+    service: &str,
+    now_ms: i64,
+) -> rusqlite::Result<Option<u64>> {
+    let Some(kind) = kind_code(key.kind) else { return Ok(None) };
+    let service = key.service.as_deref().unwrap_or(service);
+    let labels = canonical(&key.labels);
+    let known = connection
+        .prepare("SELECT id FROM series WHERE name = ?1 AND service = ?2 AND labels = ?3 AND kind = ?4")?
+        .query_row(params![key.name, service, labels, kind], |row| row.get(0))
+        .optional()?;
+    let id: i64 = match known {
+        Some(id) => id,
+        None => connection
+            .prepare(
+                "INSERT INTO series(source, name, kind, unit, service, labels, created_ms)
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+            )?
+            .query_row(params![SOURCE_APP, key.name, kind, key.unit, service, labels, now_ms], |row| row.get(0))?,
+    };
+    Ok(u64::try_from(id).ok())
+}
+
+/// The series called one of `names`, or all of them, by ascending number. Entries that make no sense are left out.
+pub(super) fn load(connection: &Connection, names: Option<&[&str]>) -> rusqlite::Result<Vec<StoredSeries>> {
+    let columns = "SELECT id, name, kind, unit, service, labels FROM series";
+    let mut found = Vec::new();
+    let mut take = |row: &rusqlite::Row<'_>| {
+        let id: i64 = row.get(0)?;
+        let labels = serde_json::from_str(row.get_ref(5)?.as_str()?);
+        if let (Ok(id), Some(kind), Ok(labels)) = (u64::try_from(id), kind_of(row.get(2)?), labels) {
+            found.push(StoredSeries { id, name: row.get(1)?, kind, unit: row.get(3)?, service: row.get(4)?, labels });
+        }
+        Ok::<_, rusqlite::Error>(())
+    };
+    match names {
+        None => {
+            let mut statement = connection.prepare(columns)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                take(row)?;
+            }
+        }
+        Some(names) => {
+            // By name, through the unique index.
+            let mut statement = connection.prepare(&format!("{columns} WHERE name = ?1"))?;
+            for name in names {
+                let mut rows = statement.query([name])?;
+                while let Some(row) = rows.next()? {
+                    take(row)?;
+                }
+            }
+        }
+    }
+    found.sort_unstable_by_key(|series| series.id);
+    Ok(found)
+}
+
+/// Labels as one JSON object with sorted keys and no spaces: equal labels are equal text.
+fn canonical(labels: &[(String, String)]) -> String {
+    let sorted: BTreeMap<&str, &str> = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    // A map of texts always has a JSON form.
+    serde_json::to_string(&sorted).unwrap_or_else(|_| String::from("{}"))
+}
+
+/// The stored codes. They are part of the file format: never change one.
+const KINDS: [(MetricKind, i64); 4] =
+    [(MetricKind::Counter, 0), (MetricKind::Gauge, 1), (MetricKind::Histogram, 2), (MetricKind::Timer, 3)];
+
+fn kind_code(kind: MetricKind) -> Option<i64> {
+    KINDS.iter().find(|known| known.0 == kind).map(|known| known.1)
+}
+
+fn kind_of(code: i64) -> Option<MetricKind> {
+    KINDS.iter().find(|known| known.1 == code).map(|known| known.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_written_in_one_way_only() {
+        let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let text = canonical(&[label("b", "quote \" nul \0"), label("a", "grün")]);
+        assert_eq!(text, r#"{"a":"grün","b":"quote \" nul \u0000"}"#);
+        assert_eq!(canonical(&[]), "{}");
+    }
+}

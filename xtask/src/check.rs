@@ -1,0 +1,63 @@
+//! Single checks that need other flags or another toolchain.
+
+use crate::run::{Outcome, cargo, root, run, target, works};
+
+const NIGHTLY: &str = "nightly";
+
+/// The shard protocol under the model checker.
+pub(crate) fn loom() -> Outcome {
+    run(
+        "model checker",
+        cargo(None)
+            .args(["test", "--release", "-p", "monitor-core", "--lib", "model"])
+            .env("RUSTFLAGS", "--cfg loom")
+            .env("CARGO_TARGET_DIR", target("loom")),
+    )
+}
+
+/// The tests of monitor-core under the sanitizers. The standard library is taken as it is delivered, so that no further
+/// component is needed: the thread sanitizer then sees the atomics of this crate, which are compiled into it, and not the
+/// locks inside the library.
+pub(crate) fn sanitize() -> Outcome {
+    if !works(cargo(Some(NIGHTLY)).arg("--version")) {
+        println!("== sanitizers: SKIPPED, there is no nightly toolchain (rustup toolchain install nightly)");
+        return Ok(());
+    }
+    let suppressions = root().join("xtask/thread-sanitizer.suppressions");
+    for sanitizer in ["address", "thread"] {
+        run(
+            &format!("{sanitizer} sanitizer"),
+            cargo(Some(NIGHTLY))
+                .args(["test", "-p", "monitor-core", "--lib", "--tests", "--target", HOST])
+                // The harness's own threads talk through channels inside the library, which are not instrumented.
+                .args(["--", "--test-threads=1"])
+                .env("RUSTFLAGS", format!("-Zsanitizer={sanitizer} -Cunsafe-allow-abi-mismatch=sanitizer"))
+                .env("TSAN_OPTIONS", format!("suppressions={}", suppressions.display()))
+                .env("CARGO_TARGET_DIR", target(sanitizer)),
+        )?;
+    }
+    Ok(())
+}
+
+/// The platform that this runs on, as the compiler names it.
+const HOST: &str = env!("XTASK_HOST");
+
+/// The tests of monitor-core under Miri.
+pub(crate) fn miri() -> Outcome {
+    if !works(cargo(Some(NIGHTLY)).args(["miri", "--version"])) {
+        println!("== Miri: SKIPPED, it is not installed (rustup +nightly component add miri)");
+        return Ok(());
+    }
+    run(
+        "Miri",
+        cargo(Some(NIGHTLY))
+            .args(["miri", "test", "-p", "monitor-core", "--lib", "--tests"])
+            .env("MIRIFLAGS", "-Zmiri-many-seeds=0..4")
+            .env("CARGO_TARGET_DIR", target("miri")),
+    )
+}
+
+/// What a monitored call costs, against its bound.
+pub(crate) fn hot_path() -> Outcome {
+    run("cost of a call", cargo(None).args(["bench", "--bench", "hot_path", "--", "--check"]))
+}

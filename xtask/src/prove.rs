@@ -1,0 +1,31 @@
+//! The long proofs, one after the other.
+
+use crate::run::{Outcome, cargo, run};
+use crate::{check, overhead};
+
+/// How much is run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it, as a release needs it.
+    Full,
+    /// The same code with smaller counts, without what depends on a quiet machine.
+    Quick,
+}
+
+/// Everything; stops at the first failure.
+pub(crate) fn all(extent: Extent) -> Outcome {
+    let (runs, kills) = if extent == Extent::Full { ("20", "200") } else { ("3", "10") };
+    run(
+        "exact totals in the store",
+        cargo(None).args(["test", "--release", "--test", "exact_store"]).env("MONITORED_RUNS", runs),
+    )?;
+    run("kill -9", cargo(None).args(["test", "--release", "--test", "kill"]).env("MONITORED_KILLS", kills))?;
+    check::loom()?;
+    check::sanitize()?;
+    check::miri()?;
+    if extent == Extent::Full {
+        check::hot_path()?;
+        overhead::measure()?;
+    }
+    Ok(())
+}
