@@ -21,7 +21,7 @@ pub(crate) const UNIT_BITS: u32 = 30;
 pub(crate) const UNITS: f64 = (1_u64 << UNIT_BITS) as f64;
 
 /// Buckets of a call site: up to 2^48 units, that is 73 hours; longer calls count in the last one.
-pub(crate) const CALL_BUCKETS: usize = if cfg!(loom) { 2 } else { 44 << SUB_BITS };
+pub(crate) const CALL_BUCKETS: usize = if cfg!(loom) { 3 } else { 44 << SUB_BITS };
 
 /// Buckets of a histogram or timer: up to 2^84 units, 1.8e16 of the base unit; larger values count in the last one.
 pub(crate) const VALUE_BUCKETS: usize = 80 << SUB_BITS;

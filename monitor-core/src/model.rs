@@ -6,42 +6,48 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use crate::primitive::atomic::Ordering;
+use crate::bucket::CALL_BUCKETS;
 use crate::shard::{CallCell, CellList, End};
 
 /// What a drain has taken of a list, by wrapping differences a cell.
 #[derive(Default)]
 struct Drain {
-    seen: Vec<(usize, u32, u32)>,
+    seen: Vec<(usize, u32, Box<[u32; CALL_BUCKETS]>)>,
+    /// What it has taken in all: calls, and durations by bucket.
+    calls: u32,
+    buckets: [u64; CALL_BUCKETS],
 }
 
 impl Drain {
-    /// Takes what is new: `(calls, values in buckets)`.
-    fn take(&mut self, cells: &CellList<CallCell>) -> (u32, u32) {
-        let mut gained = (0, 0);
+    /// Takes what is new.
+    fn take(&mut self, cells: &CellList<CallCell>) {
         for cell in cells.iter() {
             let ends = cell.ends();
             let calls = ends.ok + ends.panicked + ends.cancelled + ends.errors.iter().sum::<u32>();
-            let values = cell.histogram().iter().map(|bucket| bucket.load(Ordering::Relaxed)).sum::<u32>();
-            assert!(values >= calls, "a call was published before its bucket");
             let address = std::ptr::from_ref(cell).addr();
             let place = self.seen.iter().position(|seen| seen.0 == address).unwrap_or_else(|| {
-                self.seen.push((address, 0, 0));
+                self.seen.push((address, 0, Box::new([0; CALL_BUCKETS])));
                 self.seen.len() - 1
             });
-            let seen = &mut self.seen[place];
-            assert!(calls >= seen.1 && values >= seen.2, "a cell went backwards");
-            gained = (gained.0 + calls - seen.1, gained.1 + values - seen.2);
-            (seen.1, seen.2) = (calls, values);
+            let (_, seen, buckets) = &mut self.seen[place];
+            assert!(calls >= *seen, "a cell went backwards");
+            self.calls += calls - *seen;
+            *seen = calls;
+            cell.take_buckets(buckets, |bucket, count| self.buckets[usize::from(bucket)] += count);
         }
-        gained
+        assert!(self.durations() >= u64::from(self.calls), "a call was published before its duration");
+    }
+
+    fn durations(&self) -> u64 {
+        self.buckets.iter().sum()
     }
 }
 
-fn call(cells: &CellList<CallCell>, end: End) {
+/// A call of its own thread: claims a cell, records, gives it back.
+fn call(cells: &CellList<CallCell>, units: u64, end: End) {
     let cell = cells.claim();
     cell.start();
-    cell.end(1, 7, end);
+    cell.end(1, units, end);
     crate::shard::Cell::link(cell).retire();
 }
 
@@ -57,16 +63,16 @@ fn a_drain_beside_a_new_writer_misses_nothing_and_takes_nothing_twice() {
             let cells = Arc::clone(&cells);
             thread::spawn(move || {
                 let mut drain = Drain::default();
-                let gained = drain.take(&cells);
-                (drain, gained)
+                drain.take(&cells);
+                drain
             })
         };
-        call(&cells, End::Ok);
-        call(&cells, End::Error(1));
-        let (mut drain, early) = drain.join().unwrap();
-        assert!(early.0 <= 2);
-        let late = drain.take(&cells);
-        assert_eq!((early.0 + late.0, early.1 + late.1), (2, 2));
+        call(&cells, 1, End::Ok);
+        call(&cells, 2, End::Error(1));
+        let mut drain = drain.join().unwrap();
+        assert!(drain.calls <= 2 && drain.durations() <= 2);
+        drain.take(&cells);
+        assert_eq!((drain.calls, drain.buckets), (2, [0, 1, 1]));
     });
 }
 
@@ -76,14 +82,38 @@ fn a_drain_beside_two_writers_misses_nothing_and_takes_nothing_twice() {
         let cells: Arc<CellList<CallCell>> = Arc::new(CellList::new());
         let (one, two) = (cells.claim(), cells.claim());
         let writers =
-            [(one, End::Ok), (two, End::Error(1))].map(|(cell, end)| thread::spawn(move || cell.end(1, 7, end)));
+            [(one, End::Ok), (two, End::Error(1))].map(|(cell, end)| thread::spawn(move || cell.end(1, 2, end)));
         let mut drain = Drain::default();
-        let early = drain.take(&cells);
+        drain.take(&cells);
         for writer in writers {
             writer.join().unwrap();
         }
-        let late = drain.take(&cells);
-        assert_eq!((early.0 + late.0, early.1 + late.1), (2, 2));
+        drain.take(&cells);
+        assert_eq!((drain.calls, drain.buckets), (2, [0, 0, 2]));
+    });
+}
+
+#[test]
+fn durations_that_wait_are_taken_once_however_often_the_drain_comes_between() {
+    loom::model(|| {
+        let cells: Arc<CellList<CallCell>> = Arc::new(CellList::new());
+        let cell = cells.claim();
+        let drain = {
+            let cells = Arc::clone(&cells);
+            thread::spawn(move || {
+                let mut drain = Drain::default();
+                drain.take(&cells);
+                drain.take(&cells);
+                drain
+            })
+        };
+        for units in [2, 1] {
+            cell.end(1, units, End::Ok);
+        }
+        let mut drain = drain.join().unwrap();
+        assert!(drain.durations() <= 2, "a duration was taken twice");
+        drain.take(&cells);
+        assert_eq!((drain.calls, drain.buckets), (2, [0, 1, 1]));
     });
 }
 
@@ -91,14 +121,16 @@ fn a_drain_beside_two_writers_misses_nothing_and_takes_nothing_twice() {
 fn a_thread_that_adopts_a_retired_cell_goes_on_from_its_totals() {
     loom::model(|| {
         let cells: Arc<CellList<CallCell>> = Arc::new(CellList::new());
-        call(&cells, End::Ok);
+        call(&cells, 1, End::Ok);
         let other = {
             let cells = Arc::clone(&cells);
-            thread::spawn(move || call(&cells, End::Panicked))
+            thread::spawn(move || call(&cells, 2, End::Panicked))
         };
-        call(&cells, End::Cancelled);
+        call(&cells, 0, End::Cancelled);
         other.join().unwrap();
-        assert_eq!(Drain::default().take(&cells), (3, 3));
+        let mut drain = Drain::default();
+        drain.take(&cells);
+        assert_eq!((drain.calls, drain.buckets), (3, [1, 1, 1]));
         assert!(cells.iter().count() <= 2, "a retired cell was not reused");
     });
 }
@@ -107,7 +139,7 @@ fn a_thread_that_adopts_a_retired_cell_goes_on_from_its_totals() {
 fn no_two_threads_own_one_cell() {
     loom::model(|| {
         let cells: Arc<CellList<CallCell>> = Arc::new(CellList::new());
-        call(&cells, End::Ok);
+        call(&cells, 1, End::Ok);
         let other = {
             let cells = Arc::clone(&cells);
             thread::spawn(move || std::ptr::from_ref(cells.claim()).addr())

@@ -68,18 +68,18 @@ impl<T: Linked<L>, L> PushList<T, L> {
         if let Some(found) = Iter::<T, L>::from(head).find(|value| is(value)) {
             return Some((found, false));
         }
-        let made = Box::into_raw(make()?);
+        let new = Box::into_raw(make()?);
         loop {
-            // SAFETY: `made` came from a box that nobody else has. Once it is pushed it is never freed.
-            match self.try_push(head, unsafe { &*made }) {
+            // SAFETY: `new` came from a box that nobody else has. Once it is pushed it is never freed.
+            match self.try_push(head, unsafe { &*new }) {
                 // SAFETY: as above.
-                Ok(()) => return Some((unsafe { &*made }, true)),
+                Ok(()) => return Some((unsafe { &*new }, true)),
                 Err(now) => head = now,
             }
             // Somebody was faster, perhaps with the same key: then theirs is used.
             if let Some(found) = Iter::<T, L>::from(head).find(|value| is(value)) {
                 // SAFETY: as above, and the push failed, so nobody else has seen it.
-                drop(unsafe { Box::from_raw(made) });
+                drop(unsafe { Box::from_raw(new) });
                 return Some((found, false));
             }
         }

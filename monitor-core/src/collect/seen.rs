@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::Epochs;
 use crate::bucket::{CALL_BUCKETS, UNITS, VALUE_BUCKETS};
 use crate::distribution::Distribution;
-use crate::primitive::atomic::{AtomicU32, Ordering};
 use crate::sample::Number;
 use crate::shard::{CallCell, CounterCell, Ends, Extremes, KINDS, ValueCell};
 use crate::site::CallSite;
@@ -66,7 +65,7 @@ pub(super) struct SeenCallCell {
     total_started: u64,
     total_ended: u64,
     sum_units: u64,
-    histogram: SeenBuckets<CALL_BUCKETS>,
+    buckets: Option<Box<[u32; CALL_BUCKETS]>>,
 }
 
 impl SeenCallCell {
@@ -89,7 +88,8 @@ impl SeenCallCell {
                 *total += errors;
             }
             self.ends = ends;
-            self.histogram.take(cell.histogram(), &mut gained.buckets);
+            let seen = self.buckets.get_or_insert_with(|| Box::new([0; CALL_BUCKETS]));
+            cell.take_buckets(seen, |bucket, count| gained.buckets.push((bucket, count)));
             let sum = cell.sum();
             gained.sum_units = gained.sum_units.wrapping_add(sum.wrapping_sub(self.sum_units));
             self.sum_units = sum;
@@ -132,12 +132,12 @@ impl SeenCounter {
 pub(super) struct SeenValue {
     count: u32,
     sum: f64,
-    histogram: SeenBuckets<VALUE_BUCKETS>,
+    buckets: Option<Box<[u32; VALUE_BUCKETS]>>,
 }
 
 impl SeenValue {
     pub(super) fn nothing() -> Self {
-        Self { count: 0, sum: 0.0, histogram: SeenBuckets::default() }
+        Self { count: 0, sum: 0.0, buckets: None }
     }
 
     /// What the cell gained; `None` if nothing.
@@ -148,30 +148,14 @@ impl SeenValue {
         }
         self.count = count;
         let mut buckets = Vec::new();
-        self.histogram.take(cell.histogram(), &mut buckets);
+        let seen = self.buckets.get_or_insert_with(|| Box::new([0; VALUE_BUCKETS]));
+        cell.take_buckets(seen, |bucket, count| buckets.push((bucket, count)));
         let sum = cell.sum();
         let fresh = sum - self.sum;
         self.sum = sum;
         let extremes = widest(None, cell.extremes(), epochs);
         let extremes = extremes.map(|(min, max)| (f64::from_bits(min), f64::from_bits(max)));
         Some(Distribution::from_parts(buckets, fresh, extremes))
-    }
-}
-
-/// What was last seen of a histogram; nothing is kept for one that was never used.
-#[derive(Debug, Default)]
-struct SeenBuckets<const N: usize>(Option<Box<[u32; N]>>);
-
-impl<const N: usize> SeenBuckets<N> {
-    fn take(&mut self, histogram: &[AtomicU32; N], gained: &mut Vec<(u16, u64)>) {
-        let seen = self.0.get_or_insert_with(|| Box::new([0; N]));
-        for (number, (bucket, seen)) in histogram.iter().zip(seen.iter_mut()).enumerate() {
-            let now = bucket.load(Ordering::Relaxed);
-            if now != *seen {
-                gained.push((number as u16, u64::from(now.wrapping_sub(*seen))));
-                *seen = now;
-            }
-        }
     }
 }
 

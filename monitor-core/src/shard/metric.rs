@@ -102,8 +102,14 @@ impl ValueCell {
         &self.extremes
     }
 
-    /// The buckets, each wrapping.
-    pub(crate) fn histogram(&self) -> &[AtomicU32; VALUE_BUCKETS] {
-        &self.histogram
+    /// Tells `gained` what each bucket gained since `seen`, which is brought up to date.
+    pub(crate) fn take_buckets(&self, seen: &mut [u32; VALUE_BUCKETS], mut gained: impl FnMut(u16, u64)) {
+        for (number, (bucket, seen)) in self.histogram.iter().zip(seen).enumerate() {
+            let now = bucket.load(Ordering::Relaxed);
+            if now != *seen {
+                gained(number as u16, u64::from(now.wrapping_sub(*seen)));
+                *seen = now;
+            }
+        }
     }
 }
