@@ -73,7 +73,7 @@ pub(crate) fn middle_units(number: u16) -> f64 {
 /// The largest whole number of units in bucket `number`.
 #[must_use]
 pub(crate) fn last_units(number: u16) -> f64 {
-    lower_units(number + 1) - 1.0
+    lower_units(number.saturating_add(1)) - 1.0
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::bucket::{UNITS, last_units, lower_units, middle_units};
+use crate::bucket::{CALL_BUCKETS, UNITS, VALUE_BUCKETS, last_units, lower_units, middle_units};
 
 /// Recorded values, bucketed: count, sum, extremes and quantiles.
 ///
@@ -65,7 +65,7 @@ impl Distribution {
     /// Adds one value. Values that are negative or not finite are left out.
     pub fn record(&mut self, value: f64) {
         if value.is_finite() && value >= 0.0 {
-            let number = crate::bucket::of_value(value) as u16;
+            let number = crate::bucket::of_value(value).min(VALUE_BUCKETS - 1) as u16;
             self.merge(&Self::from_parts(vec![(number, 1)], value, Some((value, value))));
         }
     }
@@ -156,7 +156,7 @@ impl Distribution {
     pub fn edges(&self) -> impl Iterator<Item = (f64, f64, u64)> + '_ {
         self.buckets
             .iter()
-            .map(|&(number, count)| (lower_units(number) / UNITS, lower_units(number + 1) / UNITS, count))
+            .map(|&(number, count)| (lower_units(number) / UNITS, lower_units(number.saturating_add(1)) / UNITS, count))
     }
 }
 
@@ -176,10 +176,7 @@ fn plausible(first: u16, last: u16, known: Option<(f64, f64)>) -> (f64, f64) {
     let lower = |bucket| (lower_units(bucket) - 0.5).max(0.0) / UNITS;
     let upper = |bucket| (last_units(bucket) + 0.5) / UNITS;
     let (min, max) = known.unwrap_or((f64::NAN, f64::NAN));
-    let is_open = |bucket| {
-        usize::from(bucket) + 1 == crate::bucket::CALL_BUCKETS
-            || usize::from(bucket) + 1 == crate::bucket::VALUE_BUCKETS
-    };
+    let is_open = |bucket| usize::from(bucket) + 1 == CALL_BUCKETS || usize::from(bucket) + 1 == VALUE_BUCKETS;
     let min_fits = lower(first) <= min && (min <= upper(first) || is_open(first));
     let max_fits = lower(last) <= max && (max <= upper(last) || is_open(last));
     (if min_fits { min } else { lower(first) }, if max_fits { max } else { upper(last) })
@@ -262,6 +259,17 @@ mod tests {
             values.record(value);
         }
         assert!(values.is_empty());
+    }
+
+    #[test]
+    fn values_beyond_the_range_keep_their_extremes() {
+        let mut values = Distribution::new();
+        for value in [1e300, 5e-324, 0.0, f64::MAX] {
+            values.record(value);
+        }
+        assert_eq!((values.min(), values.max()), (Some(0.0), Some(f64::MAX)));
+        assert!(values.quantile(0.9).unwrap().is_finite());
+        assert!(Distribution::from_parts(vec![(u16::MAX, 1)], 1.0, None).count() == 1);
     }
 
     #[test]

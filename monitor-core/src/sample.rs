@@ -102,9 +102,8 @@ pub enum Value<'a> {
 
 /// One series with its value.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
 pub struct Sample<'a> {
-    /// The number of the series within its collector: small, dense, never reused. A sink may index a table by it.
+    /// The number of the series within its source: small, dense, never reused. A sink may index a table by it.
     pub index: usize,
     /// The series.
     pub key: &'a SeriesKey,

@@ -7,10 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use common::{Fed, Feed, builder};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use monitor_sinks::{
-    Store,
-    runtime::{Reading, Source},
-};
+use monitor_core::Sample;
+use monitor_sinks::{Store, runtime::Source};
 
 /// Tells of each delivery.
 struct Telling {
@@ -23,8 +21,8 @@ impl Source for Telling {
         self.inner.collect();
     }
 
-    fn readings(&self) -> impl Iterator<Item = Reading<'_>> {
-        self.inner.readings()
+    fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
+        self.inner.samples()
     }
 
     fn delivered(&mut self) {

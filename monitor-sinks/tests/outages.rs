@@ -6,11 +6,8 @@ mod common;
 use std::{fs, time::Duration};
 
 use common::{Feed, Tmpfs, builder, start};
-use monitor_core::{MetricKind, Value};
-use monitor_sinks::{
-    Monitor, Store,
-    runtime::{Reading, Source},
-};
+use monitor_core::{MetricKind, Sample, Value};
+use monitor_sinks::{Monitor, Store, runtime::Source};
 use rusqlite::Connection;
 
 fn increase(store: &Store, metric: &str) -> f64 {
@@ -36,7 +33,7 @@ fn a_lock_held_by_another_connection() {
         });
         assert!(monitor.flush().unwrap_err().is_locked());
     }
-    assert_eq!(increase(monitor.store(), "rows").to_bits(), 1.0_f64.to_bits(), "reading goes on meanwhile");
+    assert_eq!(increase(monitor.store(), "rows").to_bits(), 1.0_f64.to_bits(), "sample goes on meanwhile");
 
     other.execute_batch("ROLLBACK").unwrap();
     monitor.flush().unwrap();
@@ -102,8 +99,8 @@ impl Source for Fragile {
         assert!(self.drains != 2, "second drain");
     }
 
-    fn readings(&self) -> impl Iterator<Item = Reading<'_>> {
-        self.inner.readings().map(|reading| Reading { value: self.checked(reading.value), ..reading })
+    fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
+        self.inner.samples().map(|sample| Sample { value: self.checked(sample.value), ..sample })
     }
 
     fn delivered(&mut self) {

@@ -57,6 +57,24 @@ pub(crate) fn miri() -> Outcome {
     )
 }
 
+/// Every example, run once.
+pub(crate) fn examples() -> Outcome {
+    let folder = root().join("examples");
+    let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let is_example = path.extension().is_some_and(|end| end == "rs") || path.join("main.rs").exists();
+            is_example.then(|| path.file_stem()?.to_str().map(str::to_owned))?
+        })
+        .collect();
+    names.sort();
+    for name in &names {
+        run(&format!("example {name}"), cargo(None).args(["run", "--release", "--locked", "--example", name]))?;
+    }
+    Ok(())
+}
+
 /// What a monitored call costs, against its bound.
 pub(crate) fn hot_path() -> Outcome {
     run("cost of a call", cargo(None).args(["bench", "--bench", "hot_path", "--", "--check"]))

@@ -11,6 +11,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
 
   prove [--quick]   every long proof: exactness, kills, model checker, sanitizers, cost of a call, overhead;
                     --quick takes smaller counts and leaves out what depends on a quiet machine
+  examples          every example, run once
   loom              the shard protocol under the model checker
   sanitize          the tests of monitor-core under the address and thread sanitizers (nightly toolchain)
   miri              the tests of monitor-core under Miri, where it is installed
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["prove"] => prove::all(prove::Extent::Full),
         ["prove", "--quick"] => prove::all(prove::Extent::Quick),
+        ["examples"] => check::examples(),
         ["loom"] => check::loom(),
         ["sanitize"] => check::sanitize(),
         ["miri"] => check::miri(),

@@ -309,11 +309,13 @@ impl Merged {
 mod tests {
     use std::{path::Path, time::SystemTime};
 
+    use monitor_core::Sample;
+
     use super::*;
     use crate::{
         query::FunctionStats,
         registry::Registry,
-        store::{Reading, Settings, Store, Writer},
+        store::{Settings, Store, Writer},
     };
 
     const START: i64 = 1_600_000_000_000;
@@ -326,8 +328,8 @@ mod tests {
     }
 
     fn write(writer: &mut Writer, registry: &mut Registry, at_ms: i64) {
-        let readings = registry.samples().map(|(index, key, value, changed)| Reading { index, key, value, changed });
-        writer.write(at_ms, readings).unwrap();
+        let samples = registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
+        writer.write(at_ms, samples).unwrap();
         registry.delivered();
     }
 

@@ -5,18 +5,17 @@ use std::{
     time::Duration,
 };
 
-use monitor_core::{Distribution, Number, to_duration};
+use monitor_core::{
+    Distribution, Number,
+    names::{CALLS, CONCURRENT, DURATION, ERRORS},
+    to_duration,
+};
 
 use super::{Warnings, fold::Fold, fold::Gathered, select};
 use crate::store::{StoredSeries, Warning};
 
-const CALLS: &str = "function_calls_total";
-const ERRORS: &str = "function_errors_total";
-const SECONDS: &str = "function_calls_duration_seconds";
-const IN_FLIGHT: &str = "function_calls_concurrent";
-
 /// The metrics of an annotated function.
-pub(super) const METRICS: [&str; 4] = [CALLS, ERRORS, SECONDS, IN_FLIGHT];
+pub(super) const METRICS: [&str; 4] = [CALLS, ERRORS, DURATION, CONCURRENT];
 
 pub(super) const FUNCTION: &str = "function";
 pub(super) const MODULE: &str = "module";
@@ -144,8 +143,8 @@ impl FunctionStats {
                     add(self.errors_by_type.entry(series.label(ERROR_TYPE).to_owned()).or_default(), increase);
                 }
             }
-            IN_FLIGHT => add(&mut self.in_flight, fold.gauge.unwrap_or(0.0).max(0.0).round() as u64),
-            SECONDS => self.durations.merge(&fold.merged.into_distribution()),
+            CONCURRENT => add(&mut self.in_flight, fold.gauge.unwrap_or(0.0).max(0.0).round() as u64),
+            DURATION => self.durations.merge(&fold.merged.into_distribution()),
             _ => {}
         }
     }

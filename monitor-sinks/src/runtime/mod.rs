@@ -17,7 +17,6 @@ use crossbeam_channel::{Sender, bounded};
 
 use self::thread::Command;
 pub use self::{builder::Builder, source::Source};
-pub use crate::store::Reading;
 use crate::{
     error::{Error, Kind},
     query::Query,

@@ -4,9 +4,7 @@
 //! a trait, everything else here can be tested with values that are known, and other origins (a replay, another
 //! process's counters) can take the registry's place.
 
-use monitor_core::Collector;
-
-use crate::store::Reading;
+use monitor_core::{Collector, Sample};
 
 /// An origin of values.
 ///
@@ -16,8 +14,8 @@ use crate::store::Reading;
 /// # Examples
 ///
 /// ```
-/// use monitor_core::{MetricKind, Number, SeriesKey, Value};
-/// use monitor_sinks::runtime::{Monitor, Reading, Source};
+/// use monitor_core::{MetricKind, Number, Sample, SeriesKey, Value};
+/// use monitor_sinks::runtime::{Monitor, Source};
 ///
 /// /// Counts how often it was asked.
 /// struct Asked {
@@ -31,9 +29,9 @@ use crate::store::Reading;
 ///         self.total += 1;
 ///     }
 ///
-///     fn readings(&self) -> impl Iterator<Item = Reading<'_>> {
+///     fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
 ///         let (total, fresh) = (Number::Int(self.total), Number::Int(self.total - self.stored));
-///         [Reading { index: 0, key: &self.key, value: Value::Counter { total, fresh }, changed: true }].into_iter()
+///         [Sample { index: 0, key: &self.key, value: Value::Counter { total, fresh }, changed: true }].into_iter()
 ///     }
 ///
 ///     fn delivered(&mut self) {
@@ -60,9 +58,9 @@ pub trait Source: Send + 'static {
     fn collect(&mut self);
 
     /// Every series of this recording with its value as of the last `collect`.
-    fn readings(&self) -> impl Iterator<Item = Reading<'_>>;
+    fn samples(&self) -> impl Iterator<Item = Sample<'_>>;
 
-    /// Takes note that what `readings` listed as changed has been stored.
+    /// Takes note that what `samples` listed as changed has been stored.
     fn delivered(&mut self);
 }
 
@@ -72,8 +70,8 @@ impl Source for Collector {
         Self::collect(self);
     }
 
-    fn readings(&self) -> impl Iterator<Item = Reading<'_>> {
-        self.samples().map(Reading::from)
+    fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
+        Self::samples(self)
     }
 
     fn delivered(&mut self) {

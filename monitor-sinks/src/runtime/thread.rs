@@ -61,7 +61,7 @@ struct Worker<S> {
     source: S,
     interval_ms: i64,
     outage: Outage,
-    /// The last reading of the wall clock.
+    /// The last sample of the wall clock.
     wall_ms: Option<i64>,
 }
 
@@ -102,7 +102,7 @@ impl<S: Source> Worker<S> {
         self.watch_wall_clock(now().millis);
         let result = catch_unwind(AssertUnwindSafe(|| {
             self.source.collect();
-            self.writer.write(at_ms, self.source.readings())?;
+            self.writer.write(at_ms, self.source.samples())?;
             self.source.delivered();
             Ok(())
         }))

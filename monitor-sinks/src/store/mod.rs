@@ -20,7 +20,6 @@ use std::{fmt, path::Path, sync::Arc, time::SystemTime};
 
 use crate::{error::Error, util::time};
 
-pub use self::writer::Reading;
 pub(crate) use self::{
     head::{Encoded, Entry, Row},
     reader::{Found, Reader, Window},
@@ -28,7 +27,7 @@ pub(crate) use self::{
     writer::{Settings, Writer},
 };
 
-/// A metric store, opened for reading.
+/// A metric store, opened for sample.
 ///
 /// Cloning is cheap, and any number of threads may query at once. A store holds no connection: each query opens one and
 /// closes it, which costs a fraction of a millisecond and means that a store never stands in the way of the writer,
@@ -51,7 +50,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store at `path` for reading.
+    /// Opens the store at `path` for sample.
     ///
     /// Works while another process records to it, after that process ended in any way, and where this user may not
     /// write. Nothing in the file is changed.

@@ -13,7 +13,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use monitor_core::{Distribution, Number, Sample, SeriesKey, Value};
+use monitor_core::{Distribution, Number, Sample, Value};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{head::Encoder, lease::Lease, schema, series};
@@ -27,25 +27,6 @@ pub(crate) const FULL_EVERY_MS: i64 = 60_000;
 
 /// The name in `meta` of the flush interval, which tells readers when a gauge is out of date.
 pub(crate) const INTERVAL_KEY: &str = "interval_ms";
-
-/// One series with its value, on its way into the store.
-#[derive(Debug, Clone, Copy)]
-pub struct Reading<'a> {
-    /// The number of the series within its source: small, dense, and never reused.
-    pub index: usize,
-    /// The series.
-    pub key: &'a SeriesKey,
-    /// Its value.
-    pub value: Value<'a>,
-    /// Whether the value changed since the last delivery.
-    pub changed: bool,
-}
-
-impl<'a> From<Sample<'a>> for Reading<'a> {
-    fn from(sample: Sample<'a>) -> Self {
-        Self { index: sample.index, key: sample.key, value: sample.value, changed: sample.changed }
-    }
-}
 
 /// How a writer treats its store.
 #[derive(Debug, Clone)]
@@ -68,7 +49,7 @@ pub(crate) struct Writer {
     settings: Settings,
     /// Which file the connection has open.
     file: Option<Identity>,
-    /// The series numbers by index of the reading.
+    /// The series numbers by index of the sample.
     ids: Vec<Option<u64>>,
     run: u64,
     /// The minute of the newest full row.
@@ -127,11 +108,11 @@ impl Writer {
     pub(crate) fn write<'a>(
         &mut self,
         at_ms: i64,
-        readings: impl Iterator<Item = Reading<'a>>,
+        samples: impl Iterator<Item = Sample<'a>>,
     ) -> Result<Option<i64>, Error> {
         self.follow_path(at_ms)?;
         let buffer = std::mem::take(&mut self.buffer);
-        self.transact(at_ms, readings, buffer)
+        self.transact(at_ms, samples, buffer)
             .map_err(|error| Error::sqlite("write to", &self.path, self.settings.patience, error))
     }
 
@@ -153,12 +134,12 @@ impl Writer {
     fn transact<'a>(
         &mut self,
         at_ms: i64,
-        readings: impl Iterator<Item = Reading<'a>>,
+        samples: impl Iterator<Item = Sample<'a>>,
         buffer: Vec<u8>,
     ) -> rusqlite::Result<Option<i64>> {
         let full = self.full_minute != Some(at_ms.div_euclid(FULL_EVERY_MS));
-        let mut readings: Vec<Reading<'a>> = readings.collect();
-        if readings.is_empty() || !(full || readings.iter().any(|reading| reading.changed)) {
+        let mut samples: Vec<Sample<'a>> = samples.collect();
+        if samples.is_empty() || !(full || samples.iter().any(|sample| sample.changed)) {
             self.buffer = buffer;
             return Ok(None);
         }
@@ -166,20 +147,20 @@ impl Writer {
         let ts = newest(&transaction)?.map_or(at_ms, |newest| at_ms.max(newest.saturating_add(1)));
 
         let mut new = Vec::new();
-        let mut numbered = Vec::with_capacity(readings.len());
-        for reading in readings.drain(..) {
-            let known = self.ids.get(reading.index).copied().flatten();
+        let mut numbered = Vec::with_capacity(samples.len());
+        for sample in samples.drain(..) {
+            let known = self.ids.get(sample.index).copied().flatten();
             let id = match known {
-                None if full || reading.changed => {
-                    let id = series::resolve(&transaction, reading.key, &self.settings.service, ts)?;
-                    new.extend(id.map(|id| (reading.index, id)));
+                None if full || sample.changed => {
+                    let id = series::resolve(&transaction, sample.key, &self.settings.service, ts)?;
+                    new.extend(id.map(|id| (sample.index, id)));
                     id
                 }
                 known => known,
             };
-            numbered.extend(id.map(|id| (id, reading)));
+            numbered.extend(id.map(|id| (id, sample)));
         }
-        // Stable, so that readings of one series stay in the order in which they came.
+        // Stable, so that samples of one series stay in the order in which they came.
         numbered.sort_by_key(|entry| entry.0);
         let mut encoder = Encoder::new(buffer, self.run, full);
         for same in numbered.chunk_by(|a, b| a.0 == b.0) {
@@ -222,10 +203,10 @@ impl Writer {
     }
 }
 
-/// Appends the value of one series. Several readings are one series if a site names the monitor's own service and another
+/// Appends the value of one series. Several samples are one series if a site names the monitor's own service and another
 /// leaves it out: their counters and distributions add up, and the gauge that changed counts.
-fn put(encoder: &mut Encoder, full: bool, same: &[(u64, Reading<'_>)]) {
-    let changed = same.iter().any(|(_, reading)| reading.changed);
+fn put(encoder: &mut Encoder, full: bool, same: &[(u64, Sample<'_>)]) {
+    let changed = same.iter().any(|(_, sample)| sample.changed);
     let Some(&(id, first)) = same.first().filter(|_| full || changed) else { return };
     if let [_] = same {
         encoder.put(id, first.value);
@@ -234,13 +215,13 @@ fn put(encoder: &mut Encoder, full: bool, same: &[(u64, Reading<'_>)]) {
     let mut merged = (Number::ZERO, Number::ZERO);
     let mut distribution = Distribution::new();
     let mut gauge = None;
-    for (_, reading) in same {
-        match reading.value {
+    for (_, sample) in same {
+        match sample.value {
             Value::Counter { total, fresh } => {
                 merged.0 += total;
                 merged.1 += fresh;
             }
-            Value::Gauge(value) if reading.changed || gauge.is_none() => gauge = Some(value),
+            Value::Gauge(value) if sample.changed || gauge.is_none() => gauge = Some(value),
             Value::Distribution(values) => distribution.merge(values),
             _ => {}
         }
@@ -295,8 +276,8 @@ mod tests {
     }
 
     fn write(writer: &mut Writer, registry: &mut Registry, at_ms: i64) -> Result<Option<i64>, Error> {
-        let readings = registry.samples().map(|(index, key, value, changed)| Reading { index, key, value, changed });
-        let written = writer.write(at_ms, readings);
+        let samples = registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
+        let written = writer.write(at_ms, samples);
         if written.is_ok() {
             registry.delivered();
         }

@@ -10,10 +10,8 @@ use std::{
     time::Duration,
 };
 
-use monitor_sinks::{
-    Builder, Monitor,
-    runtime::{Reading, Source},
-};
+use monitor_core::Sample;
+use monitor_sinks::{Builder, Monitor, runtime::Source};
 
 pub(crate) use self::registry::{Registry, key};
 
@@ -51,8 +49,8 @@ impl Source for Fed {
         }
     }
 
-    fn readings(&self) -> impl Iterator<Item = Reading<'_>> {
-        self.registry.samples().map(|(index, key, value, changed)| Reading { index, key, value, changed })
+    fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
+        self.registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed })
     }
 
     fn delivered(&mut self) {
