@@ -61,7 +61,7 @@ struct Worker<S> {
     source: S,
     interval_ms: i64,
     outage: Outage,
-    /// The last sample of the wall clock.
+    /// The last reading of the wall clock.
     wall_ms: Option<i64>,
 }
 

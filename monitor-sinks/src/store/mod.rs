@@ -27,7 +27,7 @@ pub(crate) use self::{
     writer::{Settings, Writer},
 };
 
-/// A metric store, opened for sample.
+/// A metric store, opened for reading.
 ///
 /// Cloning is cheap, and any number of threads may query at once. A store holds no connection: each query opens one and
 /// closes it, which costs a fraction of a millisecond and means that a store never stands in the way of the writer,
@@ -50,7 +50,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store at `path` for sample.
+    /// Opens the store at `path` for reading.
     ///
     /// Works while another process records to it, after that process ended in any way, and where this user may not
     /// write. Nothing in the file is changed.
