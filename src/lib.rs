@@ -17,12 +17,14 @@ extern crate self as monitored;
 pub use monitor_core::__private;
 pub use monitor_core::{
     CountValue, Counter, CounterHandle, Distribution, ErrorKind, Gauge, GaugeHandle, Histogram, HistogramHandle,
-    MetricBuilder, MetricError, MetricKind, SampleValue, SiteInfo, Timer, TimerHandle, TimerSpan, counter, gauge,
-    histogram, series_limit, set_series_limit, sites, timer,
+    MetricBuilder, MetricError, MetricKind, Number, Sample, SampleValue, SeriesKey, SiteInfo, Timer, TimerHandle,
+    TimerSpan, Value, counter, gauge, histogram, series_limit, set_series_limit, sites, timer,
 };
 pub use monitor_macros::monitored;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
-pub use monitor_sinks::{Builder, Error, FunctionStats, Monitor, Point, Query, Series, Store, Warning};
+pub use monitor_sinks::{
+    Builder, Error, FunctionStats, Monitor, Point, Query, Series, Store, Warning, runtime::Source,
+};
 
 /// What most programs need, for `use monitored::prelude::*`: the attribute, the metrics and the monitor.
 pub mod prelude {
