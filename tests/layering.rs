@@ -50,7 +50,7 @@ const CORE: &[Row] = &[
     ("clock", &[]),
     ("metric", &["push_list", "bucket", "distribution", "sample", "name", "tag", "shard", "clock"]),
     ("own", &["metric"]),
-    ("site", &["push_list", "shard", "clock"]),
+    ("site", &["push_list", "name", "tag", "shard", "clock"]),
     ("collect", &["bucket", "distribution", "sample", "tag", "shard", "metric", "site"]),
     ("private", &["metric", "site"]),
 ];
