@@ -1,19 +1,11 @@
 //! Finds the names closest to a mistyped one.
 
-/// Up to `limit` of `names` that differ from `wanted` by few edits, nearest first.
-///
-/// "Few" is a third of the length, at least two; names that contain what was asked for count as near too.
+/// Up to `limit` of `names` that differ from `wanted` by few edits, nearest first: at most a third of its length.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>, limit: usize) -> Vec<&'a str> {
-    let few = (wanted.chars().count() / 3).max(2);
+    let few = wanted.chars().count() / 3;
     let lower = wanted.to_lowercase();
-    let mut near: Vec<(usize, &str)> = names
-        .filter_map(|name| {
-            let candidate = name.to_lowercase();
-            let edits = edits(&lower, &candidate);
-            let contained = !lower.is_empty() && (candidate.contains(&lower) || lower.contains(&candidate));
-            (edits <= few || contained).then_some((edits, name))
-        })
-        .collect();
+    let mut near: Vec<(usize, &str)> =
+        names.map(|name| (edits(&lower, &name.to_lowercase()), name)).filter(|&(edits, _)| edits <= few).collect();
     near.sort_unstable();
     near.dedup();
     near.into_iter().take(limit).map(|(_, name)| name).collect()
@@ -50,8 +42,10 @@ mod tests {
     #[test]
     fn the_nearest_names_come_first_and_far_ones_not_at_all() {
         let names = ["parse", "parse_row", "store", "purge"];
-        assert_eq!(nearest("prse", names.into_iter(), 5), ["parse", "purge"]);
-        assert_eq!(nearest("row", names.into_iter(), 5), ["parse_row"]);
+        assert_eq!(nearest("prse", names.into_iter(), 5), ["parse"]);
+        assert_eq!(nearest("PARSE_RWO", names.into_iter(), 5), ["parse_row"]);
+        assert_eq!(nearest("row", names.into_iter(), 5), [""; 0]);
+        assert_eq!(nearest("xy", ["ab"].into_iter(), 5), [""; 0]);
         assert_eq!(nearest("zzzzzz", names.into_iter(), 5), [""; 0]);
     }
 }
