@@ -49,5 +49,5 @@ pub use crate::{
     },
     name::{MAX_NAME, MAX_TAG_VALUE, MAX_TAGS, MAX_UNIT, MetricError},
     sample::{MetricKind, Number, Sample, SeriesKey, Value},
-    site::{ErrorKind, SiteInfo, sites},
+    site::{ErrorKind, Figures, Mode, Objective, SiteInfo, SlowCall, set, sites},
 };
