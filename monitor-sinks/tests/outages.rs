@@ -33,7 +33,7 @@ fn a_lock_held_by_another_connection() {
         });
         assert!(monitor.flush().unwrap_err().is_locked());
     }
-    assert_eq!(increase(monitor.store(), "rows").to_bits(), 1.0_f64.to_bits(), "sample goes on meanwhile");
+    assert_eq!(increase(monitor.store(), "rows").to_bits(), 1.0_f64.to_bits(), "reading goes on meanwhile");
 
     other.execute_batch("ROLLBACK").unwrap();
     monitor.flush().unwrap();

@@ -20,18 +20,17 @@ const THREAD_NAME: usize = 32;
 
 /// A call that took longer than the bound of its function.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct SlowCall {
     /// When it ended.
     pub ended: SystemTime,
     /// How long it took.
     pub duration: Duration,
     /// How it ended: `ok`, `error`, `panicked` or `cancelled`.
-    pub outcome: &'static str,
+    pub outcome: String,
     /// The function, `Type::method` for a method.
     pub function: String,
     /// Its module.
-    pub module: &'static str,
+    pub module: String,
     /// Its service, where it names one.
     pub service: Option<String>,
     /// Its tags, those of this call included.
@@ -39,7 +38,7 @@ pub struct SlowCall {
     /// The name of the thread that it ended on; empty if it has none.
     pub thread: String,
     /// The source file of the function.
-    pub file: &'static str,
+    pub file: String,
     /// The line of the function's name.
     pub line: u32,
 }
@@ -104,13 +103,13 @@ impl Exemplar {
         SlowCall {
             ended: self.ended,
             duration: crate::to_duration(self.units as f64 / crate::bucket::UNITS),
-            outcome: self.outcome,
+            outcome: self.outcome.to_owned(),
             function: meta.function_label(),
-            module: meta.module(),
+            module: meta.module().to_owned(),
             service: meta.service_name().map(str::to_owned),
             tags: self.site.tags(),
             thread: String::from_utf8_lossy(&self.thread[..self.thread_len]).into_owned(),
-            file,
+            file: file.to_owned(),
             line,
         }
     }

@@ -329,7 +329,7 @@ mod tests {
 
     fn write(writer: &mut Writer, registry: &mut Registry, at_ms: i64) {
         let samples = registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
-        writer.write(at_ms, samples).unwrap();
+        writer.write(at_ms, samples, &[]).unwrap();
         registry.delivered();
     }
 

@@ -59,7 +59,7 @@ pub(super) struct Now {
     pub(super) nanos: u32,
 }
 
-/// How far the wall clock went back between two samples, if by more than two intervals, which is more than the
+/// How far the wall clock went back between two readings, if by more than two intervals, which is more than the
 /// correction of a running clock.
 pub(super) fn step_back(before_ms: i64, now_ms: i64, interval_ms: i64) -> Option<Duration> {
     let back = before_ms.saturating_sub(now_ms);

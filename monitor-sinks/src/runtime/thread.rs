@@ -13,7 +13,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use monitor_core::own;
+use monitor_core::{SlowCall, own};
 
 use super::{
     Source,
@@ -28,6 +28,9 @@ use crate::{
 
 /// How long the last flush waits for a lock; there is none after it that could make up for it.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Exemplars kept in memory while the store cannot be written to.
+const SLOW_CALLS_KEPT: usize = 4096;
 
 /// What callers ask of the thread.
 #[derive(Debug)]
@@ -48,7 +51,8 @@ pub(super) fn spawn<S: Source>(
     let (hand_over, receive) = crossbeam_channel::bounded::<S>(1);
     let handle = Builder::new().name(String::from("monitored")).spawn(move || {
         if let Ok(source) = receive.recv() {
-            Worker { writer, source, interval_ms, outage: Outage::default(), wall_ms: None }.run(&inbox);
+            Worker { writer, source, interval_ms, outage: Outage::default(), slow_calls: Vec::new(), wall_ms: None }
+                .run(&inbox);
         }
     })?;
     // Made on the caller's thread, so that what is recorded once `start` has returned is this recording's.
@@ -61,7 +65,9 @@ struct Worker<S> {
     source: S,
     interval_ms: i64,
     outage: Outage,
-    /// The last sample of the wall clock.
+    /// Exemplars that have not been stored yet.
+    slow_calls: Vec<SlowCall>,
+    /// The last reading of the wall clock.
     wall_ms: Option<i64>,
 }
 
@@ -102,8 +108,10 @@ impl<S: Source> Worker<S> {
         self.watch_wall_clock(now().millis);
         let result = catch_unwind(AssertUnwindSafe(|| {
             self.source.collect();
-            self.writer.write(at_ms, self.source.samples())?;
+            self.keep_slow_calls();
+            self.writer.write(at_ms, self.source.samples(), &self.slow_calls)?;
             self.source.delivered();
+            self.slow_calls.clear();
             Ok(())
         }))
         .unwrap_or_else(|panic| {
@@ -121,6 +129,16 @@ impl<S: Source> Worker<S> {
             report::line(format_args!("{line}"));
         }
         result
+    }
+
+    /// Takes the exemplars that came in. They are few; while they cannot be stored, the oldest make room for new ones.
+    fn keep_slow_calls(&mut self) {
+        self.slow_calls.append(&mut self.source.slow_calls());
+        let over = self.slow_calls.len().saturating_sub(SLOW_CALLS_KEPT);
+        if over > 0 {
+            self.slow_calls.drain(..over);
+            own::DROPPED_EXEMPLARS.add(over);
+        }
     }
 
     fn end(mut self) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 //!
 //! - `schema`: what makes a SQLite file ours, its tables, and how connections are opened.
 //! - `lease`: at most one writer a file.
-//! - `head`: the row codec; `series`: the table of series.
+//! - `head`: the row codec; `series`: the table of series; `slow`: exemplars of slow calls.
 //! - `writer`: one transaction a flush; `reader`: rows by window, in pages.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
@@ -14,6 +14,7 @@ mod lease;
 mod reader;
 pub(crate) mod schema;
 mod series;
+mod slow;
 mod writer;
 
 use std::{fmt, path::Path, sync::Arc, time::SystemTime};
@@ -27,7 +28,7 @@ pub(crate) use self::{
     writer::{Settings, Writer},
 };
 
-/// A metric store, opened for sample.
+/// A metric store, opened for reading.
 ///
 /// Cloning is cheap, and any number of threads may query at once. A store holds no connection: each query opens one and
 /// closes it, which costs a fraction of a millisecond and means that a store never stands in the way of the writer,
@@ -50,7 +51,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store at `path` for sample.
+    /// Opens the store at `path` for reading.
     ///
     /// Works while another process records to it, after that process ended in any way, and where this user may not
     /// write. Nothing in the file is changed.

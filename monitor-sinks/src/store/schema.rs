@@ -16,6 +16,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::slow;
 use crate::error::{Error, Kind};
 
 /// The letters `MONd` in ASCII.
@@ -115,7 +116,7 @@ pub(crate) fn open_read_only(path: &Path) -> Result<Connection, Error> {
     let first = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_PATIENCE).and_then(attempt);
     match first {
         // Where the folder cannot be written to, SQLite cannot set up the shared memory of the log. Without a log there
-        // is no writer either, and the file may be read as it is. With one, sample past it would hide its contents.
+        // is no writer either, and the file may be read as it is. With one, reading past it would hide its contents.
         Err(error) if (error.is_read_only() || error.is_unopenable()) && !has_log(path) => {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
             open(&immutable_uri(path), flags, READER_PATIENCE).and_then(attempt).map_err(|_| error)
@@ -165,6 +166,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(slow::TABLE)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

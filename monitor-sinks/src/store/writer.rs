@@ -13,10 +13,10 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use monitor_core::{Distribution, Number, Sample, Value};
+use monitor_core::{Distribution, Number, Sample, SlowCall, Value};
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::{head::Encoder, lease::Lease, schema, series};
+use super::{head::Encoder, lease::Lease, schema, series, slow};
 use crate::{
     error::Error,
     util::{guard::checksum, report, time::duration_millis},
@@ -102,17 +102,18 @@ impl Writer {
         }
     }
 
-    /// Stores what changed, as of `at_ms`. When this returns without an error, it is committed.
+    /// Stores what changed, as of `at_ms`, and exemplars of slow calls. When this returns without an error, it is committed.
     ///
     /// Returns the time of the new row, `None` if there was nothing to write.
     pub(crate) fn write<'a>(
         &mut self,
         at_ms: i64,
         samples: impl Iterator<Item = Sample<'a>>,
+        slow_calls: &[SlowCall],
     ) -> Result<Option<i64>, Error> {
         self.follow_path(at_ms)?;
         let buffer = std::mem::take(&mut self.buffer);
-        self.transact(at_ms, samples, buffer)
+        self.transact(at_ms, samples, slow_calls, buffer)
             .map_err(|error| Error::sqlite("write to", &self.path, self.settings.patience, error))
     }
 
@@ -135,15 +136,18 @@ impl Writer {
         &mut self,
         at_ms: i64,
         samples: impl Iterator<Item = Sample<'a>>,
+        slow_calls: &[SlowCall],
         buffer: Vec<u8>,
     ) -> rusqlite::Result<Option<i64>> {
         let full = self.full_minute != Some(at_ms.div_euclid(FULL_EVERY_MS));
         let mut samples: Vec<Sample<'a>> = samples.collect();
-        if samples.is_empty() || !(full || samples.iter().any(|sample| sample.changed)) {
+        let is_idle = samples.is_empty() || !(full || samples.iter().any(|sample| sample.changed));
+        if is_idle && slow_calls.is_empty() {
             self.buffer = buffer;
             return Ok(None);
         }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        slow::insert(&transaction, slow_calls, &self.settings.service)?;
         let ts = newest(&transaction)?.map_or(at_ms, |newest| at_ms.max(newest.saturating_add(1)));
 
         let mut new = Vec::new();
@@ -277,7 +281,7 @@ mod tests {
 
     fn write(writer: &mut Writer, registry: &mut Registry, at_ms: i64) -> Result<Option<i64>, Error> {
         let samples = registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
-        let written = writer.write(at_ms, samples);
+        let written = writer.write(at_ms, samples, &[]);
         if written.is_ok() {
             registry.delivered();
         }
