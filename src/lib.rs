@@ -1,4 +1,15 @@
 //! Complete monitoring for any program from one dependency and one attribute.
+//!
+//! `#[monitored]` on a function counts its calls by outcome, its errors by type and its calls in flight, and records how
+//! long they took. One background thread brings that into a SQLite file; a query API reads it back, in the same process
+//! or in another one. A call records without a lock, an allocation or a system call.
+//!
+//! The guide below is kept in `src/guide`, one file a subject. Its examples are run by `cargo test`.
+#![cfg_attr(any(feature = "sqlite", feature = "sqlite-system"), doc = include_str!("guide/start.md"))]
+#![doc = include_str!("guide/functions.md")]
+#![doc = include_str!("guide/metrics.md")]
+#![cfg_attr(any(feature = "sqlite", feature = "sqlite-system"), doc = include_str!("guide/store.md"))]
+#![doc = include_str!("guide/features.md")]
 
 extern crate self as monitored;
 
@@ -6,9 +17,23 @@ extern crate self as monitored;
 pub use monitor_core::__private;
 pub use monitor_core::{
     CountValue, Counter, CounterHandle, Distribution, ErrorKind, Gauge, GaugeHandle, Histogram, HistogramHandle,
-    MetricBuilder, MetricError, MetricKind, SampleValue, SiteInfo, Timer, TimerHandle, TimerSpan, counter, gauge,
-    histogram, sites, timer,
+    MetricBuilder, MetricError, MetricKind, Number, Sample, SampleValue, SeriesKey, SiteInfo, Timer, TimerHandle,
+    TimerSpan, Value, counter, gauge, histogram, series_limit, set_series_limit, sites, timer,
 };
 pub use monitor_macros::monitored;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
-pub use monitor_sinks::{Builder, Error, FunctionStats, Monitor, Point, Query, Series, Store, Warning};
+pub use monitor_sinks::{
+    Builder, Error, FunctionStats, Monitor, Point, Query, Series, Store, Warning, runtime::Source,
+};
+
+/// What most programs need, for `use monitored::prelude::*`: the attribute, the metrics and the monitor.
+pub mod prelude {
+    #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+    pub use crate::Monitor;
+    pub use crate::{Counter, ErrorKind, Gauge, Histogram, Timer, counter, gauge, histogram, monitored, timer};
+}
+
+/// The example of the README, compiled.
+#[cfg(all(doctest, any(feature = "sqlite", feature = "sqlite-system")))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -50,17 +50,19 @@ async fn store(step: u64) -> Result<u64, std::num::ParseIntError> {
     }
 }
 
-struct Pipeline;
+struct Pipeline {
+    offset: u64,
+}
 
 #[monitored]
 impl Pipeline {
     const fn new() -> Self {
-        Self
+        Self { offset: 0 }
     }
 
     fn transform(&self, step: u64) -> u64 {
-        counter!("rows_seen", 1, "table" => if step % 2 == 0 { "even" } else { "odd" });
-        step
+        counter!("rows_seen", 1, "table" => if step.is_multiple_of(2) { "even" } else { "odd" });
+        step + self.offset
     }
 }
 
@@ -87,7 +89,7 @@ fn run() {
     });
     monitor.shutdown().unwrap();
 
-    let query = || Store::open_read_only(&file).unwrap().query().last(Duration::from_secs(3600));
+    let query = || Store::open_read_only(&file).unwrap().query().last(Duration::from_hours(1));
     let loaded = query().function("load").stats().unwrap();
     assert_eq!(loaded.calls, ALL);
     assert_eq!(loaded.errors, ALL / 5);

@@ -16,7 +16,7 @@ const FILE: &str = "MONITORED_TEST_FILE";
 
 #[monitored]
 fn step(number: u64) -> Result<u64, std::fmt::Error> {
-    if number % 7 == 0 { Err(std::fmt::Error) } else { Ok(number) }
+    if number.is_multiple_of(7) { Err(std::fmt::Error) } else { Ok(number) }
 }
 
 /// Records for ever, when it is run as the child.

@@ -1,5 +1,7 @@
 //! What a monitored function is called, and where it is said to be.
 
+#![allow(clippy::unused_self, reason = "what methods do is of no interest here")]
+
 use monitored::{SiteInfo, monitored};
 
 #[monitored]

@@ -33,7 +33,9 @@ fn stored_quantiles_are_within_their_bound_over_any_union_of_windows() {
         let durations: Vec<Duration> = (0..count)
             .map(|_| Duration::from_secs_f64(10_f64.powf(random() * 9.0 - 6.5 + f64::from(window % 3))))
             .collect();
-        durations.iter().for_each(|duration| LOAD.record(*duration));
+        for duration in &durations {
+            LOAD.record(*duration);
+        }
         monitor.flush().unwrap();
         windows.push((SystemTime::now(), durations));
         // The next row must lie in a later millisecond than the end of this window.

@@ -22,6 +22,7 @@ pub(crate) enum Fault {
     BadStart,
     BadByte(usize),
     Reserved,
+    Own,
 }
 
 impl Fault {
@@ -33,14 +34,21 @@ impl Fault {
             Self::TooLong => "the name is longer than 200 bytes (a unit: 32)",
             Self::BadStart => "the name starts with something else than a letter or `_`",
             Self::BadByte(_) => "the name holds something else than letters, digits, `_` and `:` (tags: no `:`)",
+            Self::Own => {
+                "the name is one that the monitor records under itself (`monitored_...`, `function_calls_...`)"
+            }
             Self::Reserved => "the name is reserved: `__...`, `le` and `quantile` belong to the query language",
         }
     }
 }
 
-/// Checks the name of a metric: `[a-zA-Z_:][a-zA-Z0-9_:]*`, at most [`MAX_NAME`] bytes.
+/// Checks the name of a user's metric: `[a-zA-Z_:][a-zA-Z0-9_:]*`, at most [`MAX_NAME`] bytes, not one of the monitor's
+/// own.
 pub(crate) const fn check_metric(name: &str) -> Result<(), Fault> {
-    check(name, true, MAX_NAME)
+    match check(name, true, MAX_NAME) {
+        Ok(()) if is_own(name.as_bytes()) => Err(Fault::Own),
+        checked => checked,
+    }
 }
 
 /// Checks the key of a tag: `[a-zA-Z_][a-zA-Z0-9_]*`, at most [`MAX_NAME`] bytes, not `__...`, `le` or `quantile`.
@@ -109,6 +117,22 @@ const fn check(name: &str, colon: bool, longest: usize) -> Result<(), Fault> {
 
 const fn is_start(byte: u8, colon: bool) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || (colon && byte == b':')
+}
+
+/// Whether a metric's name is one of the monitor's own, or of a monitored function's.
+const fn is_own(name: &[u8]) -> bool {
+    starts_with(name, b"monitored_") || starts_with(name, b"function_calls_") || starts_with(name, b"function_errors_")
+}
+
+const fn starts_with(text: &[u8], start: &[u8]) -> bool {
+    let mut at = 0;
+    while at < start.len() {
+        if at >= text.len() || text[at] != start[at] {
+            return false;
+        }
+        at += 1;
+    }
+    true
 }
 
 const fn is_reserved(key: &[u8]) -> bool {
@@ -190,6 +214,11 @@ fn describe(f: &mut fmt::Formatter<'_>, what: &str, name: &str, fault: Fault) ->
             let bad = name.get(at..).and_then(|rest| rest.chars().next()).unwrap_or('\u{fffd}');
             write!(f, "{what} `{shown}` has {bad:?} at byte {at}; write `{}`", repaired(name))
         }
+        Fault::Own => write!(
+            f,
+            "{what} `{shown}` is one that the monitor records under itself (`monitored_...`, `function_calls_...`, \
+             `function_errors_total`); choose another"
+        ),
         Fault::Reserved => write!(f, "{what} `{shown}` is reserved for the query language; choose another"),
     }
 }
@@ -214,6 +243,8 @@ mod tests {
             assert_eq!(check_metric(good), Ok(()), "{good}");
         }
         assert_eq!(check_metric(""), Err(Fault::Empty));
+        assert_eq!(check_metric("monitored_x_total"), Err(Fault::Own));
+        assert_eq!(check_metric("function_calls_total"), Err(Fault::Own));
         assert_eq!(check_metric("9lives"), Err(Fault::BadStart));
         assert_eq!(check_metric("rows loaded"), Err(Fault::BadByte(4)));
         assert_eq!(check_metric("größe"), Err(Fault::BadByte(2)));

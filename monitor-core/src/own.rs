@@ -6,31 +6,31 @@
 use crate::Counter;
 
 /// Values left out: negative for a counter or histogram, or not finite.
-static REJECTED_VALUES: Counter = Counter::new("monitored_rejected_total").tags(&[("reason", "value")]);
+static REJECTED_VALUES: Counter = Counter::own("monitored_rejected_total").tags(&[("reason", "value")]);
 
 /// Records whose tags were partly left out: a key that is not allowed, or more than 16 tags.
-pub static REJECTED_TAGS: Counter = Counter::new("monitored_rejected_total").tags(&[("reason", "tag")]);
+pub static REJECTED_TAGS: Counter = Counter::own("monitored_rejected_total").tags(&[("reason", "tag")]);
 
 /// Records with a tag value that was cut to 1,024 bytes.
-pub static CUT_TAGS: Counter = Counter::new("monitored_cut_tags_total");
+pub static CUT_TAGS: Counter = Counter::own("monitored_cut_tags_total");
 
 /// Records that went to an overflow series because their metric had as many series as it may have.
-pub static SERIES_OVERFLOW: Counter = Counter::new("monitored_series_overflow_total");
+pub static SERIES_OVERFLOW: Counter = Counter::own("monitored_series_overflow_total");
 
 /// Exemplars of slow calls dropped because the drain did not take them in time.
-pub static DROPPED_EXEMPLARS: Counter = Counter::new("monitored_dropped_exemplars_total");
+pub static DROPPED_EXEMPLARS: Counter = Counter::own("monitored_dropped_exemplars_total");
 
 /// Times that the processor's counter was found to have jumped, after which the system's clock was used.
-pub static CLOCK_JUMPS: Counter = Counter::new("monitored_clock_jumps_total");
+pub static CLOCK_JUMPS: Counter = Counter::own("monitored_clock_jumps_total");
 
 /// Flushes that failed; their values were kept and written later.
-pub static FLUSH_FAILURES: Counter = Counter::new("monitored_flush_failures_total");
+pub static FLUSH_FAILURES: Counter = Counter::own("monitored_flush_failures_total");
 
 /// Times that the system's wall clock was set back by more than two flush intervals.
-pub static CLOCK_STEPS_BACK: Counter = Counter::new("monitored_clock_steps_back_total");
+pub static CLOCK_STEPS_BACK: Counter = Counter::own("monitored_clock_steps_back_total");
 
 /// Panics caught in the background thread.
-pub static BACKGROUND_PANICS: Counter = Counter::new("monitored_background_panics_total");
+pub static BACKGROUND_PANICS: Counter = Counter::own("monitored_background_panics_total");
 
 /// Counts a value that was left out.
 #[cold]

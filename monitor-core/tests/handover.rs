@@ -26,10 +26,16 @@ fn collectors_in_a_row_neither_lose_nor_repeat() {
     ROWS.add(4);
     assert_eq!(fresh(&mut beside), Some(Number::Int(4)), "a second one starts with its own time");
     assert_eq!(fresh(&mut first), Some(Number::Int(4)));
+    first.delivered();
     drop(first);
     drop(beside);
 
     ROWS.add(8);
     let mut next = Collector::new();
     assert_eq!(fresh(&mut next), Some(Number::Int(8)), "what came between them belongs to the next");
+
+    drop(next);
+    ROWS.add(16);
+    let mut last = Collector::new();
+    assert_eq!(fresh(&mut last), Some(Number::Int(24)), "what one could not deliver is the next one's");
 }

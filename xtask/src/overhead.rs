@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::run::{Outcome, cargo, root, run};
+use crate::run::{Outcome, cargo, root, run, target};
 
 const ROUNDS: usize = 21;
 const REPEAT: &str = "36";
@@ -29,7 +29,7 @@ pub(crate) fn measure() -> Outcome {
 fn build_and_compare() -> Outcome {
     let examples = ["build", "--release", "--example", "flights", "--example", BARE];
     run("build the example with and without monitoring", cargo(None).args(examples))?;
-    let programs = root().join("target/release/examples");
+    let programs = target("release/examples");
     let folder = std::env::temp_dir().join(format!("monitored-overhead-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let (mut with, mut without) = (Vec::new(), Vec::new());

@@ -11,9 +11,10 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-/// A folder for the artefacts of builds with other flags, so that they do not push out the ordinary ones.
+/// A folder of the target folder: for builds with other flags, so that they do not push out the ordinary ones.
 pub(crate) fn target(name: &str) -> PathBuf {
-    root().join("target").join(name)
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join(name)
 }
 
 /// `cargo`, in the root, by the toolchain of the workspace or by another one.

@@ -5,7 +5,8 @@
 //! runs through its whole range between two drains (2^32 calls of one function on one thread).
 //!
 //! Order of reading, and why: of a cell first the outcomes (Acquire), then its buckets and sum, which are thus at least
-//! as new; of all cells first the outcomes and only then the starts, so no call is seen to end before it began.
+//! as new. Calls in flight are the starts less the ends of one site; as both go on meanwhile, the starts are read before
+//! and after the ends, and count only if nothing began in between.
 //!
 //! Delivery is two-sided. What a sink has not confirmed with [`Collector::delivered`] is offered again, merged with what
 //! came since: a sink that fails loses resolution, never counts.
@@ -22,14 +23,14 @@ use crate::sample::{MetricKind, Number, Sample, SeriesKey};
 use crate::shard::{EPOCH, KINDS};
 use crate::site::{self, CallSite, SlowCall};
 use crate::tag::SERVICE;
-use seen::{Seen, SeenCall, SeenCounter, SeenValue};
-use tracked::TrackedSet;
+use seen::{Seen, SeenCall, of_cell};
+use tracked::{TrackedSet, Undelivered};
 
 /// Reads everything that was recorded in this process, from where the previous collector stopped.
 ///
 /// Usually one at a time lives in a process. A second one, made while the first is alive, sees what is recorded from
-/// then on. When a collector is dropped, the next one takes over where it stopped, so nothing is counted twice and nothing
-/// falls between them.
+/// then on. When a collector is dropped, the next one takes over where it stopped, with what it had not delivered, so
+/// nothing is counted twice and nothing falls between them.
 ///
 /// # Examples
 ///
@@ -53,8 +54,8 @@ pub struct Collector {
     is_first: bool,
 }
 
-/// Where the process's first collector left what it has seen; `None` while one is alive.
-static RESTING: Mutex<Option<Seen>> = Mutex::new(Some(Seen::NOTHING));
+/// What the process's first collector left: what it has seen, and what it could not deliver. `None` while one is alive.
+static RESTING: Mutex<Option<(Seen, Undelivered)>> = Mutex::new(Some((Seen::NOTHING, Undelivered::NOTHING)));
 
 /// The series that a call site feeds.
 #[derive(Debug)]
@@ -84,7 +85,9 @@ impl Collector {
     pub fn new() -> Self {
         let resting = RESTING.lock().unwrap_or_else(PoisonError::into_inner).take();
         let is_first = resting.is_some();
-        let mut collector = Self::with(resting.unwrap_or(Seen::NOTHING), is_first);
+        let (seen, undelivered) = resting.unwrap_or((Seen::NOTHING, Undelivered::NOTHING));
+        let mut collector = Self::with(seen, is_first);
+        collector.series.take_over(undelivered);
         if !is_first {
             // What came before belongs to the other one.
             collector.collect();
@@ -109,13 +112,9 @@ impl Collector {
     pub fn collect(&mut self) {
         let epochs = Epochs { last: EPOCH.advance(), previous: self.epoch };
         self.epoch = epochs.last;
-        let mut ended = Vec::new();
-        for site in site::registered() {
-            ended.push((site, self.collect_ends(site, epochs)));
-        }
         self.series.restart_levels();
-        for (site, ended) in ended {
-            self.collect_in_flight(site, ended);
+        for site in site::registered() {
+            self.collect_site(site, epochs);
         }
         for series in metric::registered() {
             self.collect_metric(series, epochs);
@@ -141,31 +140,17 @@ impl Collector {
         self.series.delivered();
     }
 
-    /// Adds a site's outcomes and durations; returns how many calls have ended there in all.
-    fn collect_ends(&mut self, site: &'static CallSite, epochs: Epochs) -> u64 {
+    /// Adds a site's outcomes, durations and calls in flight.
+    fn collect_site(&mut self, site: &'static CallSite, epochs: Epochs) {
         let of_site = self.seen.calls.entry(ptr::from_ref(site).addr()).or_default();
         let mut gained = SeenCall::default();
-        for cell in site.cells.iter() {
-            of_site.entry(ptr::from_ref(cell).addr()).or_default().take(cell, epochs, &mut gained);
-        }
-        let total = gained.total_ended;
+        let in_flight = of_site.take(site, epochs, &mut gained);
+        let series = &mut self.series;
+        let known = self.sites.entry(ptr::from_ref(site).addr()).or_insert_with(|| SiteSeries::new(site, series));
         if !gained.is_nothing() {
-            self.deliver_call(site, &gained);
+            known.add(site, series, &gained);
         }
-        total
-    }
-
-    fn deliver_call(&mut self, site: &'static CallSite, gained: &SeenCall) {
-        let series = &mut self.series;
-        let known = self.sites.entry(ptr::from_ref(site).addr()).or_insert_with(|| SiteSeries::new(site, series));
-        known.add(site, series, gained);
-    }
-
-    fn collect_in_flight(&mut self, site: &'static CallSite, ended: u64) {
-        let started = self.seen.started(site);
-        let series = &mut self.series;
-        let known = self.sites.entry(ptr::from_ref(site).addr()).or_insert_with(|| SiteSeries::new(site, series));
-        series.raise_level(known.concurrent, started.saturating_sub(ended));
+        series.raise_level(known.concurrent, in_flight);
     }
 
     fn collect_metric(&mut self, series: &'static Series, epochs: Epochs) {
@@ -175,8 +160,7 @@ impl Collector {
             Data::Counter(shards) => {
                 let seen = self.seen.counters.entry(address).or_default();
                 for cell in shards.cells.iter() {
-                    let fresh = seen.entry(ptr::from_ref(cell).addr()).or_insert(SeenCounter::NOTHING).take(cell);
-                    self.series.count(index, fresh);
+                    self.series.count(index, of_cell(seen, cell).take(cell));
                 }
             }
             Data::Gauge(gauge) => {
@@ -187,8 +171,7 @@ impl Collector {
             Data::Values(shards) => {
                 let seen = self.seen.values.entry(address).or_default();
                 for cell in shards.cells.iter() {
-                    let seen = seen.entry(ptr::from_ref(cell).addr()).or_insert_with(SeenValue::nothing);
-                    if let Some(fresh) = seen.take(cell, epochs) {
+                    if let Some(fresh) = of_cell(seen, cell).take(cell, epochs) {
                         self.series.distribute(index, &fresh);
                     }
                 }
@@ -200,8 +183,8 @@ impl Collector {
 impl Drop for Collector {
     fn drop(&mut self) {
         if self.is_first {
-            let seen = std::mem::take(&mut self.seen);
-            *RESTING.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+            let left = (std::mem::take(&mut self.seen), std::mem::take(&mut self.series).into_undelivered());
+            *RESTING.lock().unwrap_or_else(PoisonError::into_inner) = Some(left);
         }
     }
 }

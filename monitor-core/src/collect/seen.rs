@@ -6,28 +6,67 @@ use super::Epochs;
 use crate::bucket::{CALL_BUCKETS, UNITS, VALUE_BUCKETS};
 use crate::distribution::Distribution;
 use crate::sample::Number;
-use crate::shard::{CallCell, CounterCell, Ends, Extremes, KINDS, ValueCell};
+use crate::shard::{CallCell, Cell, CounterCell, Ends, Extremes, KINDS, ValueCell};
 use crate::site::CallSite;
 
-/// By the address of a site or series, then of a cell: both stay where they are for the whole process.
-type ByCell<T> = BTreeMap<usize, BTreeMap<usize, T>>;
+/// By the address of a site or series, which stays where it is for the whole process.
+type ByOwner<T> = BTreeMap<usize, T>;
+
+/// By the number of a cell in its list.
+type ByCell<T> = Vec<T>;
 
 /// Everything seen so far. What is not in here was seen as zero.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    pub(super) calls: ByCell<SeenCallCell>,
-    pub(super) counters: ByCell<SeenCounter>,
-    pub(super) values: ByCell<SeenValue>,
+    pub(super) calls: ByOwner<SeenSite>,
+    pub(super) counters: ByOwner<ByCell<SeenCounter>>,
+    pub(super) values: ByOwner<ByCell<SeenValue>>,
 }
 
 impl Seen {
     pub(super) const NOTHING: Self =
         Self { calls: BTreeMap::new(), counters: BTreeMap::new(), values: BTreeMap::new() };
+}
 
-    /// How many calls have started at a site in all.
-    pub(super) fn started(&mut self, site: &'static CallSite) -> u64 {
-        let cells = self.calls.entry(std::ptr::from_ref(site).addr()).or_default();
-        site.cells.iter().map(|cell| cells.entry(std::ptr::from_ref(cell).addr()).or_default().started(cell)).sum()
+/// What was seen of a cell before.
+pub(super) fn of_cell<'a, T: Default>(seen: &'a mut ByCell<T>, cell: &impl Cell) -> &'a mut T {
+    let number = cell.link().number();
+    if seen.len() <= number {
+        seen.resize_with(number + 1, T::default);
+    }
+    &mut seen[number]
+}
+
+/// What was seen of a call site.
+#[derive(Debug, Default)]
+pub(super) struct SeenSite(ByCell<SeenCallCell>);
+
+impl SeenSite {
+    /// Adds what the site gained to `gained`; returns how many calls are in flight.
+    ///
+    /// Starts and ends go on while they are read. Where nothing began between two readings of the starts, the ends read
+    /// in between belong to them; else the calls that began meanwhile, and may have ended, must not be taken for calls in
+    /// flight, and the starts of before the ends are the ones that count.
+    pub(super) fn take(&mut self, site: &'static CallSite, epochs: Epochs, gained: &mut SeenCall) -> u64 {
+        const TRIES: usize = 4;
+        let mut in_flight = 0;
+        for attempt in 1..=TRIES {
+            let before = self.started(site);
+            let mut ended = 0;
+            for cell in site.cells.iter() {
+                ended += of_cell(&mut self.0, cell).take(cell, epochs, gained);
+            }
+            in_flight = before.saturating_sub(ended);
+            if attempt == TRIES || self.started(site) == before {
+                break;
+            }
+        }
+        in_flight
+    }
+
+    /// How many calls have started in all.
+    fn started(&mut self, site: &'static CallSite) -> u64 {
+        site.cells.iter().map(|cell| of_cell(&mut self.0, cell).started(cell)).sum()
     }
 }
 
@@ -40,8 +79,6 @@ pub(super) struct SeenCall {
     pub(super) errors: [u64; KINDS],
     /// Calls that kept the latency of their objective.
     pub(super) kept: u64,
-    /// Calls that have ended in all, not only since the last drain.
-    pub(super) total_ended: u64,
     buckets: Vec<(u16, u64)>,
     sum_units: u64,
     extremes: Option<(u64, u64)>,
@@ -72,8 +109,8 @@ pub(super) struct SeenCallCell {
 }
 
 impl SeenCallCell {
-    /// Adds what the cell gained to `gained`.
-    pub(super) fn take(&mut self, cell: &CallCell, epochs: Epochs, gained: &mut SeenCall) {
+    /// Adds what the cell gained to `gained`; returns how many calls have ended there in all.
+    fn take(&mut self, cell: &CallCell, epochs: Epochs, gained: &mut SeenCall) -> u64 {
         let ends = cell.ends();
         if ends != self.ends {
             let fresh = |now: u32, then: u32| u64::from(now.wrapping_sub(then));
@@ -101,7 +138,7 @@ impl SeenCallCell {
             self.sum_units = sum;
             gained.extremes = widest(gained.extremes, cell.extremes(), epochs);
         }
-        gained.total_ended += self.total_ended;
+        self.total_ended
     }
 
     /// The calls that this cell has started in all.
@@ -114,15 +151,13 @@ impl SeenCallCell {
 }
 
 /// What was last seen of a [`CounterCell`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SeenCounter {
     whole: u64,
     fraction: f64,
 }
 
 impl SeenCounter {
-    pub(super) const NOTHING: Self = Self { whole: 0, fraction: 0.0 };
-
     /// What the cell gained.
     pub(super) fn take(&mut self, cell: &CounterCell) -> Number {
         let (whole, fraction) = cell.read();
@@ -134,7 +169,7 @@ impl SeenCounter {
 }
 
 /// What was last seen of a [`ValueCell`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SeenValue {
     count: u32,
     sum: f64,
@@ -142,10 +177,6 @@ pub(super) struct SeenValue {
 }
 
 impl SeenValue {
-    pub(super) fn nothing() -> Self {
-        Self { count: 0, sum: 0.0, buckets: None }
-    }
-
     /// What the cell gained; `None` if nothing.
     pub(super) fn take(&mut self, cell: &ValueCell, epochs: Epochs) -> Option<Distribution> {
         let count = cell.count();

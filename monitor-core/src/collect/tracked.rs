@@ -101,6 +101,43 @@ impl TrackedSet {
     }
 }
 
+/// What a recording could not deliver before it ended: increases of counters and values of distributions.
+#[derive(Debug, Default)]
+pub(super) struct Undelivered(Vec<(SeriesKey, Left)>);
+
+#[derive(Debug)]
+enum Left {
+    Count(Number),
+    Values(Distribution),
+}
+
+impl Undelivered {
+    pub(super) const NOTHING: Self = Self(Vec::new());
+}
+
+impl TrackedSet {
+    /// What is left to deliver. Gauges are not: the next recording reads them anew.
+    pub(super) fn into_undelivered(self) -> Undelivered {
+        let left = self.list.into_iter().filter_map(|tracked| match tracked.state {
+            State::Counter { fresh, .. } if !fresh.is_zero() => Some((tracked.key, Left::Count(fresh))),
+            State::Distribution(pending) if !pending.is_empty() => Some((tracked.key, Left::Values(pending))),
+            _ => None,
+        });
+        Undelivered(left.collect())
+    }
+
+    /// Takes over what an earlier recording could not deliver.
+    pub(super) fn take_over(&mut self, undelivered: Undelivered) {
+        for (key, left) in undelivered.0 {
+            let index = self.index_of(key);
+            match left {
+                Left::Count(fresh) => self.count(index, fresh),
+                Left::Values(values) => self.distribute(index, &values),
+            }
+        }
+    }
+}
+
 impl State {
     /// The value, and whether it has to be delivered.
     fn value(&self) -> (Value<'_>, bool) {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::Series;
 use super::family::Family;
 use crate::MetricKind;
-use crate::name::{MAX_TAGS, MetricError, check_service, check_tag_key};
+use crate::name::{MAX_TAGS, MetricError, check_metric, check_service, check_tag_key, check_unit};
 use crate::tag::SERVICE;
 
 /// A handle of a series. Sealed: there is one for each kind of metric.
@@ -84,6 +84,8 @@ impl<H: Handle> MetricBuilder<H> {
         if self.tags.len() > MAX_TAGS {
             return Err(MetricError::too_many_tags(&self.name));
         }
+        check_metric(&self.name).map_err(|fault| MetricError::name("metric name", &self.name, fault))?;
+        check_unit(&self.unit).map_err(|fault| MetricError::name("unit", &self.unit, fault))?;
         let unit = if self.unit.is_empty() && self.kind == MetricKind::Timer { "seconds" } else { &self.unit };
         let family = Family::obtain(&self.name, self.kind, unit)?;
         let pairs = self.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));

@@ -24,6 +24,11 @@ super::macros::declare_metric! {
 }
 
 impl Counter {
+    /// A counter of the monitor's own.
+    pub(crate) const fn own(name: &'static str) -> Self {
+        Self(super::declared::Declared::own(name, MetricKind::Counter))
+    }
+
     /// Adds `by`. What is negative or not finite is left out and counted in `monitored_rejected_total`.
     #[inline]
     pub fn add(&self, by: impl CountValue) {

@@ -25,6 +25,11 @@ pub(crate) struct Declared {
 impl Declared {
     pub(super) const fn new(name: &'static str, kind: MetricKind) -> Self {
         accept(check_metric(name));
+        Self::own(name, kind)
+    }
+
+    /// A metric of the monitor's own, whose name is not checked.
+    pub(super) const fn own(name: &'static str, kind: MetricKind) -> Self {
         let unit = if matches!(kind, MetricKind::Timer) { "seconds" } else { "" };
         let (family, series) = (AtomicPtr::new(ptr::null_mut()), AtomicPtr::new(ptr::null_mut()));
         Self { name, kind, unit, service: None, tags: &[], family, series }

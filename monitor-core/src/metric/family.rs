@@ -11,7 +11,7 @@ use once_cell::race::OnceBox;
 use super::series::{GaugeData, InFamily, Shards};
 use super::{Data, Series};
 use crate::MetricKind;
-use crate::name::{MetricError, check_metric, check_unit};
+use crate::name::MetricError;
 use crate::push_list::{Linked, Next, PushList};
 use crate::tag::{Tags, cut, hash_name};
 
@@ -56,15 +56,14 @@ impl Linked for Family {
 }
 
 impl Family {
-    /// The family of this name and kind, made if there is none yet. The first unit given to a family stays.
+    /// The family of this name and kind, made if there is none yet. Name and unit have been checked. The first unit given
+    /// to a family stays.
     ///
     /// # Errors
     ///
-    /// If the name or the unit is not allowed, or the process has too many metrics.
+    /// If the process has too many metrics.
     #[cold]
     pub(crate) fn obtain(name: &str, kind: MetricKind, unit: &str) -> Result<&'static Self, MetricError> {
-        check_metric(name).map_err(|fault| MetricError::name("metric name", name, fault))?;
-        check_unit(unit).map_err(|fault| MetricError::name("unit", unit, fault))?;
         let hash = hash_name(name);
         let is = |family: &Self| family.hash == hash && family.kind == kind && *family.name == *name;
         let found = FAMILIES[hash as usize % NAME_CHAINS].find_or_push(is, || {

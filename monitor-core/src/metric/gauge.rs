@@ -57,9 +57,10 @@ impl GaugeHandle {
     pub fn add(self, by: impl SampleValue) {
         let by = by.to_sample();
         self.change(by, |gauge| {
-            let _ = gauge
-                .value
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some((f64::from_bits(bits) + by).to_bits()));
+            let add = |bits| Some(f64::from_bits(bits) + by).filter(|sum| sum.is_finite()).map(f64::to_bits);
+            if gauge.value.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_err() {
+                crate::own::rejected_value();
+            }
         });
     }
 

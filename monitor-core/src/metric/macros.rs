@@ -69,8 +69,15 @@ macro_rules! declare_metric {
         }
 
         #[doc = concat!("One series of a [`", stringify!($metric), "`]: cheap to copy, valid for the rest of the process.")]
-        #[derive(Debug, Clone, Copy)]
+        #[derive(Clone, Copy)]
         pub struct $handle(&'static Series);
+
+        impl std::fmt::Debug for $handle {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let mut shown = f.debug_tuple(stringify!($handle));
+                shown.field(&self.0.family.name).field(&self.0.tags).finish()
+            }
+        }
 
         impl crate::metric::builder::Handle for $handle {
             fn of(series: crate::metric::builder::SeriesRef) -> Self {

@@ -28,13 +28,19 @@ pub trait SampleValue: Copy {
 }
 
 // Not every integer converts by `From`, so these all cast.
+/// A whole number to count by. One so large that a cell could wrap between two drains counts as a float.
+#[inline(always)]
+const fn counted(by: u64) -> Number {
+    if by < 1 << 62 { Number::Int(by) } else { Number::Float(by as f64) }
+}
+
 macro_rules! unsigned {
     ($($type:ty)*) => {$(
         #[allow(clippy::cast_lossless)]
         impl CountValue for $type {
             #[inline(always)]
             fn to_count(self) -> Option<Number> {
-                Some(Number::Int(self as u64))
+                Some(counted(self as u64))
             }
         }
         #[allow(clippy::cast_lossless)]
@@ -52,7 +58,7 @@ macro_rules! signed {
         impl CountValue for $type {
             #[inline(always)]
             fn to_count(self) -> Option<Number> {
-                u64::try_from(self).ok().map(Number::Int)
+                u64::try_from(self).ok().map(counted)
             }
         }
         #[allow(clippy::cast_lossless)]
@@ -117,7 +123,8 @@ mod tests {
     #[allow(clippy::float_cmp)]
     fn counts_are_whole_where_they_can_be() {
         assert_eq!(3_u8.to_count(), Some(Number::Int(3)));
-        assert_eq!(u64::MAX.to_count(), Some(Number::Int(u64::MAX)));
+        assert_eq!((u64::MAX >> 2).to_count(), Some(Number::Int(u64::MAX >> 2)));
+        assert_eq!(u64::MAX.to_count(), Some(Number::Float(u64::MAX as f64)));
         assert_eq!(2.0_f64.to_count(), Some(Number::Int(2)));
         assert_eq!(0.5_f32.to_count(), Some(Number::Float(0.5)));
         assert_eq!(Duration::from_millis(250).to_sample(), 0.25);

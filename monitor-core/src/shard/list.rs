@@ -1,6 +1,6 @@
 //! The cells of one call site or series: a list from which threads claim and to which they give back.
 
-use crate::primitive::atomic::{AtomicBool, Ordering};
+use crate::primitive::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::primitive::const_fn;
 use crate::push_list::{Iter, Linked, Next, PushList};
 
@@ -19,13 +19,15 @@ pub(crate) trait Cell: Send + Sync + Sized + 'static {
 pub(crate) struct Link<C> {
     next: Next<C>,
     owned: AtomicBool,
+    /// The place of the cell in the order in which the list's cells were made. Written before the cell is in the list.
+    number: AtomicUsize,
 }
 
 impl<C> Link<C> {
     const_fn! {
         /// The link of a cell that its maker owns.
         pub(crate) fn owned() -> Self {
-            Self { next: Next::none(), owned: AtomicBool::new(true) }
+            Self { next: Next::none(), owned: AtomicBool::new(true), number: AtomicUsize::new(0) }
         }
     }
 
@@ -33,6 +35,11 @@ impl<C> Link<C> {
     pub(crate) fn retire(&self) {
         // Pairs with the Acquire of `adopt`: the next owner goes on from the last values written here.
         self.owned.store(false, Ordering::Release);
+    }
+
+    /// The number of the cell in its list: dense, from 0.
+    pub(crate) fn number(&self) -> usize {
+        self.number.load(Ordering::Relaxed)
     }
 
     fn adopt(&self) -> bool {
@@ -48,12 +55,15 @@ impl<C: Cell> Linked for C {
 
 /// All cells that threads have ever had here; see the module's header for the invariants.
 #[derive(Debug)]
-pub(crate) struct CellList<C>(PushList<C>);
+pub(crate) struct CellList<C> {
+    cells: PushList<C>,
+    count: AtomicUsize,
+}
 
 impl<C: Cell> CellList<C> {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Self(PushList::new())
+            Self { cells: PushList::new(), count: AtomicUsize::new(0) }
         }
     }
 
@@ -61,13 +71,14 @@ impl<C: Cell> CellList<C> {
     pub(crate) fn claim(&self) -> &'static C {
         self.iter().find(|cell| cell.link().adopt()).unwrap_or_else(|| {
             let cell: &'static C = Box::leak(C::fresh());
-            self.0.push(cell);
+            cell.link().number.store(self.count.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+            self.cells.push(cell);
             cell
         })
     }
 
     /// Every cell, newest first.
     pub(crate) fn iter(&self) -> Iter<C> {
-        self.0.iter()
+        self.cells.iter()
     }
 }

@@ -33,7 +33,8 @@ impl CounterCell {
         match by {
             Number::Int(by) => bump64(&self.whole, by),
             Number::Float(by) => {
-                let sum = f64::from_bits(own64(&self.fraction)) + by;
+                // A sum that has no room any more stays at the largest float rather than become infinite for good.
+                let sum = (f64::from_bits(own64(&self.fraction)) + by).min(f64::MAX);
                 self.fraction.store(sum.to_bits(), Ordering::Relaxed);
             }
         }
@@ -80,7 +81,7 @@ impl ValueCell {
         // -0.0 has the bits of a very large integer.
         let value = value + 0.0;
         bump32(&self.histogram[bucket::of_value(value).min(VALUE_BUCKETS - 1)]);
-        let sum = f64::from_bits(own64(&self.sum)) + value;
+        let sum = (f64::from_bits(own64(&self.sum)) + value).min(f64::MAX);
         self.sum.store(sum.to_bits(), Ordering::Relaxed);
         self.extremes.record(epoch, value.to_bits());
         // Last, and published: who reads the count first reads a bucket and a sum that are at least as new.

@@ -128,8 +128,8 @@ impl<C: Cell> Retire for C {
 }
 
 impl Leave {
-    /// Enters the cell into the table. `false` when that cannot be done now (a record made by the allocator while the
-    /// table grows): the caller then only borrows the cell.
+    /// Enters the cell into the table. `false` when that cannot be done now, because the table is growing: the caller then
+    /// only borrows the cell.
     fn keep<C: Cell>(&self, number: u32, cell: &'static C) -> bool {
         let (Ok(mut kept), Ok(mut table)) = (self.kept.try_borrow_mut(), self.table.try_borrow_mut()) else {
             return false;

@@ -49,8 +49,8 @@ mod tests {
 
     #[test]
     fn a_kind_keeps_its_number_and_the_last_one_takes_the_rest() {
-        let kinds = Kinds::new();
         const NAMES: &str = "abcdefghijklmnopqrstuvwxyz";
+        let kinds = Kinds::new();
         for at in 0..NAMES.len() {
             kinds.number(Label::Kind(&NAMES[at..=at]));
         }

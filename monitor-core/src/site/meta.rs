@@ -187,8 +187,13 @@ impl Meta {
 /// is used. Forms seen: `crate::module::function::Here`, `crate::module::Type<T>::function::Here`,
 /// `<crate::module::Type as crate::Trait>::function::Here`, each with `{{closure}}` or `{impl#0}` parts in between.
 fn function_of(path: &str, module: &str, function: &str) -> Option<String> {
+    // An impl in another module than its type: `crate::module::<impl crate::other::Type>::function::Here`.
+    if let Some((_, inner)) = path.split_once("<impl ") {
+        return function_of(&format!("<{inner}"), module, function);
+    }
     let plain = without_generics(path)?;
-    let mut segments: Vec<&str> = plain.split("::").filter(|segment| !segment.starts_with('{')).collect();
+    let named = |segment: &&str| !segment.is_empty() && !segment.starts_with('{');
+    let mut segments: Vec<&str> = plain.split("::").filter(named).collect();
     segments.pop()?;
     let at = segments.iter().rposition(|segment| *segment == function)?;
     let start = if path.starts_with('<') {
@@ -208,7 +213,12 @@ fn without_generics(path: &str) -> Option<String> {
     if let Some(qualified) = path.strip_prefix('<') {
         let close = matching_close(qualified)?;
         let inner = &qualified[..close];
-        let own = inner.rfind(" as ").map_or(inner, |at| &inner[..at]);
+        // `Type as Trait` of a path to a trait's method, `Trait for Type` of an impl in another module.
+        let own = match (inner.rfind(" for "), inner.rfind(" as ")) {
+            (Some(at), _) => &inner[at + 5..],
+            (None, Some(at)) => &inner[..at],
+            (None, None) => inner,
+        };
         plain.push_str(&without_generics(own)?);
         rest = &qualified[close + 1..];
     }
@@ -253,6 +263,9 @@ mod tests {
             ("<etl::Pipeline as etl::Stage>::run::Here", "run", Some("Pipeline::run")),
             ("<etl::Pipeline<alloc::vec::Vec<u8>> as etl::Stage<u8>>::run::Here", "run", Some("Pipeline::run")),
             ("<alloc::vec::Vec<u8> as etl::Stage>::run::{{closure}}::Here", "run", Some("Vec::run")),
+            ("etl::b::<impl etl::a::Type>::run::Here", "run", Some("Type::run")),
+            ("etl::b::<impl etl::a::Type<alloc::vec::Vec<T>>>::run::Here", "run", Some("Type::run")),
+            ("etl::b::<impl etl::Stage for etl::a::Type<T>>::run::Here", "run", Some("Type::run")),
             ("etl::outer::inner::Here", "inner", Some("outer::inner")),
             ("something else", "run", None),
             ("<broken", "run", None),

@@ -33,6 +33,18 @@ pub trait ErrorKind {
     fn kind(&self) -> &'static str;
 }
 
+impl<E: ErrorKind + ?Sized> ErrorKind for Box<E> {
+    fn kind(&self) -> &'static str {
+        (**self).kind()
+    }
+}
+
+impl<E: ErrorKind + ?Sized> ErrorKind for std::sync::Arc<E> {
+    fn kind(&self) -> &'static str {
+        (**self).kind()
+    }
+}
+
 /// What an error counts under.
 #[derive(Debug, Clone, Copy)]
 pub enum Label {
@@ -48,6 +60,8 @@ impl Label {
     /// The label as it is stored.
     pub(crate) fn to_text(self) -> String {
         match self {
+            Self::Kind("") => "unnamed".to_owned(),
+            Self::Kind(name) if name.len() > crate::name::MAX_TAG_VALUE => crate::tag::cut(name),
             Self::Kind(name) => name.to_owned(),
             Self::Type(path) => short_type_name(path),
         }
@@ -133,8 +147,14 @@ pub mod probe {
 /// The short name of a type: its last path segment without generics, with the crate before a bare `Error`.
 ///
 /// `etl::ParseError` gives `ParseError`, `std::io::error::Error` gives `io::Error`, `alloc::boxed::Box<dyn
-/// core::error::Error>` gives `Box<dyn Error>`.
+/// core::error::Error>` gives `Box<dyn Error>`; of other boxes, and of shared pointers, what they hold.
 fn short_type_name(path: &str) -> String {
+    for pointer in ["alloc::boxed::Box<", "alloc::sync::Arc<", "alloc::rc::Rc<"] {
+        let held = path.strip_prefix(pointer).and_then(|rest| rest.strip_suffix('>'));
+        if let Some(held) = held.filter(|held| !held.starts_with("dyn ")) {
+            return short_type_name(held);
+        }
+    }
     let mut short = String::with_capacity(path.len());
     let mut rest = path;
     while !rest.is_empty() {
@@ -186,6 +206,8 @@ mod tests {
             ("()", "()"),
             ("alloc::boxed::Box<dyn core::error::Error>", "Box<dyn Error>"),
             ("alloc::boxed::Box<dyn core::error::Error + core::marker::Send>", "Box<dyn Error + Send>"),
+            ("alloc::boxed::Box<etl::ParseError>", "ParseError"),
+            ("alloc::sync::Arc<std::io::error::Error>", "io::Error"),
             ("etl::Wrapped<etl::Inner>", "Wrapped"),
         ] {
             assert_eq!(short_type_name(path), short, "{path}");
