@@ -20,7 +20,7 @@ pub use monitor_core::{
     MetricBuilder, MetricError, MetricKind, Number, Sample, SampleValue, SeriesKey, SiteInfo, Timer, TimerHandle,
     TimerSpan, Value, counter, gauge, histogram, series_limit, set_series_limit, sites, timer,
 };
-pub use monitor_macros::monitored;
+pub use monitor_macros::{ErrorKind, monitored};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use monitor_sinks::{
     Builder, Error, FunctionStats, Monitor, Point, Query, Series, Store, Warning, runtime::Source,

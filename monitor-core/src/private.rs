@@ -2,6 +2,6 @@
 
 pub use crate::metric::assert_tag_keys;
 pub use crate::site::{
-    AsyncSpan, CallSite, Label, Meta, Objective, Outcome, Probe, Span, TagText, Time, call, call_ok, enter, probe,
-    start, tagged,
+    AsyncSpan, Both, Busy, CallSite, ErrorLabel, Label, Meta, Objective, Outcome, Probe, Span, TagText, Time, Whole,
+    boxed, call, call_ok, enter, error_if, future, labelled, made, ok_if, probe, start, tagged,
 };

@@ -5,12 +5,21 @@
 //! ever; generic functions share one site over all their instantiations.
 
 mod catalogue;
+#[cfg(not(feature = "off"))]
+mod future;
+#[cfg(feature = "off")]
+#[path = "future_off.rs"]
+mod future;
 mod kind;
 mod meta;
 mod objective;
 mod outcome;
 mod plan;
 mod slow;
+#[cfg(not(feature = "off"))]
+mod span;
+#[cfg(feature = "off")]
+#[path = "span_off.rs"]
 mod span;
 mod variant;
 
@@ -22,10 +31,11 @@ use crate::push_list::{Iter, Linked, Next, PushList};
 use crate::shard::{CallCell, CellList, table};
 
 pub use catalogue::{Figures, SiteInfo, sites};
+pub use future::{Both, Busy, Whole, boxed, future, made};
 pub(crate) use kind::Kinds;
 pub use meta::Meta;
 pub use objective::Objective;
-pub use outcome::{ErrorKind, Label, Outcome, Probe, probe};
+pub use outcome::{ErrorKind, ErrorLabel, Label, Outcome, Probe, error_if, labelled, ok_if, probe};
 pub(crate) use plan::Plan;
 pub use plan::{Mode, Time, set};
 pub use slow::SlowCall;
