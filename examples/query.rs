@@ -6,7 +6,7 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use monitored::Store;
 use monitored::prelude::*;
@@ -33,11 +33,11 @@ fn record(file: &Path) -> Result<(), Box<dyn Error>> {
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("metrics.db");
-    let start = SystemTime::now() - Duration::from_secs(1);
+    let start = SystemTime::now();
     record(&file)?;
 
     let store = Store::open_read_only(&file)?;
-    let window = || store.query().between(start, SystemTime::now() + Duration::from_secs(1));
+    let window = || store.query().between(start, SystemTime::now());
     for stats in window().functions()? {
         let (calls, errors, max) = (stats.calls, stats.errors, stats.max().unwrap_or_default());
         println!("{} of {:?}: {calls} calls, {errors} failed, slowest {max:?}", stats.path(), stats.services);

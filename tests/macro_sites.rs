@@ -65,14 +65,14 @@ fn a_site_knows_its_name_its_place_and_its_labels() {
     from_macro();
 
     for (function, line, service, tags) in [
-        ("&[u8]::move", 40, None, &[] as &[(&str, &str)]),
-        ("Store::alone", 28, None, &[]),
-        ("Store::inherited", 15, Some("store"), &[("tier", "gold"), ("region", "eu")]),
-        ("Store::later", 31, None, &[]),
-        ("etl::named", 9, Some("etl"), &[("region", "eu"), ("shard", "-7"), ("hot", "true")]),
-        ("from_macro", 49, None, &[]),
-        ("overridden", 18, Some("reader"), &[("tier", "gold"), ("region", "us"), ("kind", "read")]),
-        ("plain", 6, None, &[]),
+        ("&[u8]::move", 42, None, &[] as &[(&str, &str)]),
+        ("Store::alone", 30, None, &[]),
+        ("Store::inherited", 17, Some("store"), &[("tier", "gold"), ("region", "eu")]),
+        ("Store::later", 33, None, &[]),
+        ("etl::named", 11, Some("etl"), &[("region", "eu"), ("shard", "-7"), ("hot", "true")]),
+        ("from_macro", 51, None, &[]),
+        ("overridden", 20, Some("reader"), &[("tier", "gold"), ("region", "us"), ("kind", "read")]),
+        ("plain", 8, None, &[]),
     ] {
         let site = site(function);
         assert_eq!(site.module, "macro_sites", "{function}");

@@ -4,9 +4,9 @@
 //! start or whose question was not answered. Callers branch on predicates, so that kinds can be added and split without
 //! breaking them.
 
-use std::{error, fmt, path::Path, path::PathBuf, time::Duration};
+use std::{error, fmt, path::Path, path::PathBuf, sync::Arc, time::Duration};
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi::SQLITE_IOERR_SHMSIZE};
 
 /// A failure to start, to write, or to answer a question.
 ///
@@ -20,6 +20,7 @@ use rusqlite::ErrorCode;
 ///     Ok(store) => drop(store),
 /// }
 /// ```
+#[derive(Clone)]
 pub struct Error {
     kind: Box<Kind>,
 }
@@ -27,12 +28,15 @@ pub struct Error {
 /// A name that was meant and a hint how to say it.
 type Hint = String;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Kind {
     IsFolder { path: PathBuf },
+    IsSpecial { path: PathBuf },
+    DanglingLink { path: PathBuf, target: PathBuf },
     FolderMissing { path: PathBuf },
     NotFound { path: PathBuf },
     ReadOnly { path: PathBuf, source: Option<Source> },
+    Companion { path: PathBuf, companion: PathBuf, read_only: bool, source: Source },
     NotADatabase { path: PathBuf },
     OtherApplication { path: PathBuf, application_id: i32 },
     SchemaTooNew { path: PathBuf, found: i64, known: i64 },
@@ -46,97 +50,101 @@ pub(crate) enum Kind {
     Io { doing: &'static str, path: PathBuf, source: Source },
     Setting { message: String },
     Stopped,
+    Unstored { cause: Error },
     Panicked { message: String },
     UnknownName { message: String },
     Ambiguous { what: String, candidates: Vec<Hint> },
     NoFunction,
 }
 
-type Source = Box<dyn error::Error + Send + Sync>;
+type Source = Arc<dyn error::Error + Send + Sync>;
 
 impl Error {
     /// Whether another connection holds the database locked. Trying again later can help.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        matches!(*self.kind, Kind::Locked { .. })
+        matches!(self.kind(), Kind::Locked { .. })
     }
 
     /// Whether the file or its folder cannot be written to.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        matches!(*self.kind, Kind::ReadOnly { .. })
+        matches!(self.kind(), Kind::ReadOnly { .. } | Kind::Companion { read_only: true, .. })
     }
 
     /// Whether the file is something else than a database.
     #[must_use]
     pub fn is_not_a_database(&self) -> bool {
-        matches!(*self.kind, Kind::NotADatabase { .. })
+        matches!(self.kind(), Kind::NotADatabase { .. })
     }
 
     /// Whether the file is a database that belongs to another application. It was not touched.
     #[must_use]
     pub fn is_of_another_application(&self) -> bool {
-        matches!(*self.kind, Kind::OtherApplication { .. })
+        matches!(self.kind(), Kind::OtherApplication { .. })
     }
 
     /// Whether the file was written by a newer release, so that trying again cannot help.
     #[must_use]
     pub fn is_schema_too_new(&self) -> bool {
-        matches!(*self.kind, Kind::SchemaTooNew { .. })
+        matches!(self.kind(), Kind::SchemaTooNew { .. })
     }
 
     /// Whether another monitor, in this process or another one, is recording to the file.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
-        matches!(*self.kind, Kind::InUse { .. })
+        matches!(self.kind(), Kind::InUse { .. })
     }
 
     /// Whether the path leads to a folder instead of a file.
     #[must_use]
     pub fn is_folder(&self) -> bool {
-        matches!(*self.kind, Kind::IsFolder { .. })
+        matches!(self.kind(), Kind::IsFolder { .. })
     }
 
     /// Whether the file, or the folder that it should be in, does not exist, or the file is still empty.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(*self.kind, Kind::NotFound { .. } | Kind::FolderMissing { .. } | Kind::Empty { .. })
+        matches!(
+            self.kind(),
+            Kind::NotFound { .. } | Kind::FolderMissing { .. } | Kind::Empty { .. } | Kind::DanglingLink { .. }
+        )
     }
 
     /// Whether the disk is full.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        matches!(*self.kind, Kind::Full { .. })
+        matches!(self.kind(), Kind::Full { .. })
     }
 
     /// Whether the database is damaged.
     #[must_use]
     pub fn is_corrupt(&self) -> bool {
-        matches!(*self.kind, Kind::Corrupt { .. })
+        matches!(self.kind(), Kind::Corrupt { .. })
     }
 
     /// Whether a setting given to the builder or to a query is out of range or missing.
     #[must_use]
     pub fn is_invalid_setting(&self) -> bool {
-        matches!(*self.kind, Kind::Setting { .. })
+        matches!(self.kind(), Kind::Setting { .. })
     }
 
     /// Whether the store knows no function, metric, service or tag of the name asked for.
     #[must_use]
     pub fn is_unknown_name(&self) -> bool {
-        matches!(*self.kind, Kind::UnknownName { .. } | Kind::NoFunction)
+        matches!(self.kind(), Kind::UnknownName { .. } | Kind::NoFunction)
     }
 
     /// Whether several functions go by the name asked for. [`candidates`](Self::candidates) says how to name each.
     #[must_use]
     pub fn is_ambiguous_name(&self) -> bool {
-        matches!(*self.kind, Kind::Ambiguous { .. })
+        matches!(self.kind(), Kind::Ambiguous { .. })
     }
 
     /// For an ambiguous name, the shortest spelling of each function that is meant by it, sorted; else empty.
     #[must_use]
     pub fn candidates(&self) -> &[String] {
-        match &*self.kind {
+        match self.kind() {
             Kind::Ambiguous { candidates, .. } => candidates,
             _ => &[],
         }
@@ -144,23 +152,26 @@ impl Error {
 
     /// Whether SQLite could not open the file, for a reason that it does not tell.
     pub(crate) fn is_unopenable(&self) -> bool {
-        matches!(*self.kind, Kind::Unopenable { .. })
+        matches!(self.kind(), Kind::Unopenable { .. })
     }
 
     /// Sorts a failure of SQLite into what the caller can do about it.
     pub(crate) fn sqlite(doing: &'static str, path: &Path, waited: Duration, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         let code = source.sqlite_error_code();
+        // The index of the log found no room; the code does not say so.
+        let no_room = source.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE);
         match code {
+            _ if no_room => Kind::Full { path, source: Arc::new(source) },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Kind::Locked { path, waited },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-                Kind::ReadOnly { path, source: Some(source.into()) }
+                Kind::ReadOnly { path, source: Some(Arc::new(source)) }
             }
-            Some(ErrorCode::CannotOpen) => Kind::Unopenable { path, source: source.into() },
+            Some(ErrorCode::CannotOpen) => Kind::Unopenable { path, source: Arc::new(source) },
             Some(ErrorCode::NotADatabase) => Kind::NotADatabase { path },
-            Some(ErrorCode::DiskFull) => Kind::Full { path, source: source.into() },
-            Some(ErrorCode::DatabaseCorrupt) => Kind::Corrupt { path, source: source.into() },
-            _ => Kind::Sqlite { doing, path, source: source.into() },
+            Some(ErrorCode::DiskFull) => Kind::Full { path, source: Arc::new(source) },
+            Some(ErrorCode::DatabaseCorrupt) => Kind::Corrupt { path, source: Arc::new(source) },
+            _ => Kind::Sqlite { doing, path, source: Arc::new(source) },
         }
         .into()
     }
@@ -171,18 +182,43 @@ impl Error {
         let path = path.to_owned();
         match source.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                Kind::ReadOnly { path, source: Some(source.into()) }
+                Kind::ReadOnly { path, source: Some(Arc::new(source)) }
             }
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Kind::Full { path, source: source.into() },
-            _ => Kind::Io { doing, path, source: source.into() },
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Kind::Full { path, source: Arc::new(source) },
+            _ => Kind::Io { doing, path, source: Arc::new(source) },
         }
         .into()
+    }
+
+    /// What went wrong, whatever came of it.
+    fn kind(&self) -> &Kind {
+        match &*self.kind {
+            Kind::Unstored { cause } => cause.kind(),
+            kind => kind,
+        }
+    }
+
+    /// The failure underneath, for another message; the failure itself if there is none.
+    pub(crate) fn into_reason(self) -> Reason {
+        error::Error::source(&self).map_or_else(|| Reason(self.to_string()), |source| Reason(source.to_string()))
     }
 
     pub(crate) fn setting(message: impl Into<String>) -> Self {
         Kind::Setting { message: message.into() }.into()
     }
 }
+
+/// The text of a failure that another one names as its reason.
+#[derive(Debug)]
+pub(crate) struct Reason(String);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl error::Error for Reason {}
 
 impl From<Kind> for Error {
     fn from(kind: Kind) -> Self {
@@ -196,6 +232,13 @@ impl fmt::Display for Error {
             Kind::IsFolder { path } => {
                 write!(f, "metric store {} is a folder; name a file in it, such as metrics.db", path.display())
             }
+            Kind::IsSpecial { path } => write!(f, "{} is not a regular file; choose another path", path.display()),
+            Kind::DanglingLink { path, target } => write!(
+                f,
+                "{} is a symbolic link to {}, which does not exist; create that file (it may be empty), or remove the link",
+                path.display(),
+                target.display()
+            ),
             Kind::FolderMissing { path } => {
                 write!(f, "the folder of metric store {} does not exist; create it or choose another path", path.display())
             }
@@ -209,6 +252,13 @@ impl fmt::Display for Error {
                 "metric store {} cannot be written to; give this user write permission on the file and its folder, or \
                  choose another path",
                 path.display()
+            ),
+            Kind::Companion { path, companion, source, .. } => write!(
+                f,
+                "cannot record to metric store {}: its file {} cannot be written to ({source}); give this user write \
+                 permission on that file, or remove it while no program uses the store",
+                path.display(),
+                companion.display()
             ),
             Kind::NotADatabase { path } => {
                 write!(f, "{} is not a metric store (not a SQLite database); choose another path", path.display())
@@ -229,15 +279,12 @@ impl fmt::Display for Error {
                 "metric store {} is empty; start a recording program on it first, or check the path",
                 path.display()
             ),
-            Kind::InUse { path, holder } => {
-                write!(f, "metric store {} is in use: ", path.display())?;
-                match holder {
-                    Some(process) if *process == std::process::id() => write!(f, "this process is recording to it")?,
-                    Some(process) => write!(f, "process {process} is recording to it")?,
-                    None => write!(f, "another process is recording to it")?,
-                }
-                write!(f, "; stop that recording, or give each its own file")
-            }
+            Kind::InUse { path, holder } => write!(
+                f,
+                "metric store {} is in use: {} is recording to it; stop that recording, or give each its own file",
+                path.display(),
+                who(*holder)
+            ),
             Kind::Locked { path, waited } => write!(
                 f,
                 "metric store {} is locked by another connection (waited {waited:?}); close the program that holds a \
@@ -263,6 +310,11 @@ impl fmt::Display for Error {
             }
             Kind::Setting { message } | Kind::UnknownName { message } => f.write_str(message),
             Kind::Stopped => f.write_str("the monitor's background thread has ended; start a new monitor"),
+            Kind::Unstored { cause } => write!(
+                f,
+                "the last values could not be stored: {cause}. The next monitor that this process starts stores them; if \
+                 it ends without one, they are lost"
+            ),
             Kind::Panicked { message } => write!(
                 f,
                 "storing panicked ({message}); this is a mistake in the monitor or in the source given to it, please report it"
@@ -278,6 +330,15 @@ impl fmt::Display for Error {
     }
 }
 
+/// The process that holds a store, in words.
+fn who(holder: Option<u32>) -> String {
+    match holder {
+        Some(process) if process == std::process::id() => String::from("this process"),
+        Some(process) => format!("process {process}"),
+        None => String::from("another process"),
+    }
+}
+
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Error({self}; {:?})", self.kind)
@@ -287,7 +348,9 @@ impl fmt::Debug for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &*self.kind {
+            Kind::Unstored { cause } => Some(cause),
             Kind::ReadOnly { source: Some(source), .. }
+            | Kind::Companion { source, .. }
             | Kind::Full { source, .. }
             | Kind::Corrupt { source, .. }
             | Kind::Unopenable { source, .. }
@@ -313,6 +376,8 @@ mod tests {
         let path = PathBuf::from("var/metrics.db");
         let kinds = [
             Kind::IsFolder { path: path.clone() },
+            Kind::IsSpecial { path: path.clone() },
+            Kind::DanglingLink { path: path.clone(), target: path.clone() },
             Kind::FolderMissing { path: path.clone() },
             Kind::NotFound { path: path.clone() },
             Kind::ReadOnly { path: path.clone(), source: None },

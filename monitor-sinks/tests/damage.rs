@@ -65,7 +65,7 @@ fn a_window_that_begins_before_a_damaged_row_loses_no_counts_either() {
     let database = Connection::open(&path).unwrap();
     let times = times(&database);
     database.execute("UPDATE head SET crc = crc + 1 WHERE ts = ?1", [times[3]]).unwrap();
-    let at = |ts: i64| std::time::UNIX_EPOCH + std::time::Duration::from_millis(ts.unsigned_abs());
+    let at = |ts: i64| std::time::UNIX_EPOCH + std::time::Duration::from_micros(ts.unsigned_abs());
     let series = store.query().metric("rows").between(at(times[2]), at(times[5])).series().unwrap();
     assert_eq!(series[0].increase().to_bits(), f64::from(4 + 5 + 6).to_bits());
     assert_eq!(series[0].warnings().len(), 1);

@@ -73,3 +73,55 @@ fn a_store_without_functions_says_what_to_check() {
     let error = monitor.query().metric("rows").series().unwrap_err();
     assert!(error.is_unknown_name() && error.to_string().contains("no series at all"), "{error}");
 }
+
+#[test]
+fn an_unknown_service_or_tag_is_told_to_each_kind_of_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let monitor = recorded(&folder);
+    let errors = [
+        monitor.query().metric("rows_loaded").service("other").series().unwrap_err(),
+        monitor.query().metric("rows_loaded").tag("table", "trains").series().unwrap_err(),
+        monitor.query().service("other").series().unwrap_err(),
+        monitor.query().service("other").functions().unwrap_err(),
+        monitor.query().tag("tenant", "a").functions().unwrap_err(),
+        monitor.query().service("other").function("transform").functions().unwrap_err(),
+    ];
+    for error in errors {
+        assert!(error.is_unknown_name() && error.to_string().contains("`test`"), "{error}");
+    }
+    assert!(monitor.query().tag("table", "flights").functions().unwrap().is_empty(), "known, but not of functions");
+}
+
+#[test]
+fn a_metric_is_not_ignored_where_functions_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let monitor = recorded(&folder);
+    for error in [
+        monitor.query().function("transform").metric("zz").stats().unwrap_err(),
+        monitor.query().metric("rows_loaded").functions().unwrap_err(),
+        monitor.query().metric("rows_loaded").function("transform").series().unwrap_err(),
+    ] {
+        assert!(error.is_invalid_setting() && error.to_string().contains("leave "), "{error}");
+    }
+    assert_eq!(monitor.query().metric("function_calls_total").function("transform").series().unwrap().len(), 1);
+}
+
+#[test]
+fn empty_and_endless_names_are_answered_briefly() {
+    let folder = tempfile::tempdir().unwrap();
+    let monitor = recorded(&folder);
+    assert!(monitor.query().function("").stats().unwrap_err().is_invalid_setting());
+    assert!(monitor.query().metric("").series().unwrap_err().is_invalid_setting());
+    assert!(monitor.query().service("").functions().unwrap_err().is_invalid_setting());
+    let long = "ä".repeat(100_000);
+    for error in [
+        monitor.query().function(&long).stats().unwrap_err(),
+        monitor.query().metric(&long).series().unwrap_err(),
+        monitor.query().service(&long).series().unwrap_err(),
+        monitor.query().tag(&long, &long).functions().unwrap_err(),
+    ] {
+        assert!(error.is_unknown_name(), "{error}");
+        let message = error.to_string();
+        assert!(message.len() < 1_000 && message.contains("200000 bytes"), "{message}");
+    }
+}

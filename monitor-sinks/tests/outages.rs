@@ -3,7 +3,10 @@
 
 mod common;
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use common::{Feed, Tmpfs, builder, start};
 use monitor_core::{MetricKind, Sample, Value};
@@ -161,32 +164,103 @@ fn a_store_that_is_deleted_while_it_is_recorded_to() {
     assert_eq!(Store::open_read_only(&path).unwrap().query().function("f").stats().unwrap().calls, 2);
 }
 
+#[test]
+fn a_lock_at_the_end_is_waited_for_once_and_told_of_as_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let (monitor, feed) = start(&path);
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    feed.with(|registry| registry.count("rows", &[], 1));
+    let start = Instant::now();
+    let error = monitor.shutdown().unwrap_err();
+    assert!(start.elapsed() < Duration::from_millis(3_500), "{:?}", start.elapsed());
+    assert!(error.is_locked());
+    let message = error.to_string();
+    assert!(message.contains("could not be stored") && message.contains("The next monitor"), "{message}");
+    assert!(!message.contains("as soon as"), "{message}");
+}
+
+#[test]
+fn flushes_of_many_threads_wait_for_a_locked_store_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let (monitor, feed) = start(&path);
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    feed.with(|registry| registry.count("rows", &[], 1));
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| assert!(monitor.flush().unwrap_err().is_locked()));
+        }
+    });
+    // One drain of half a second is under way when the others ask, and one more answers them all.
+    assert!(start.elapsed() < Duration::from_millis(2_500), "{:?}", start.elapsed());
+    other.execute_batch("ROLLBACK").unwrap();
+    monitor.shutdown().unwrap();
+}
+
 #[cfg(unix)]
 #[test]
-fn a_store_that_is_replaced_by_an_older_copy() {
-    let folder = tempfile::tempdir().unwrap();
-    let (path, away) = (folder.path().join("metrics.db"), folder.path().join("away.db"));
-    // Rows of an earlier recording as well, so that totals begin anew in the middle of the store.
-    for _ in 0..2 {
+fn a_log_that_is_deleted_while_it_is_recorded_to() {
+    for removed in [&["-wal", "-shm"][..], &["-wal"], &["-shm"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
         let (monitor, feed) = start(&path);
         for _ in 0..3 {
             feed.with(|registry| registry.call("m", "f", "ok", 0.1));
             monitor.flush().unwrap();
         }
+        for suffix in removed {
+            fs::remove_file(folder.path().join(format!("metrics.db{suffix}"))).unwrap();
+        }
+        for _ in 0..2 {
+            feed.with(|registry| registry.call("m", "f", "ok", 0.1));
+            monitor.flush().unwrap();
+        }
+        // What another process would find: everything that the path leads to.
+        let copy = folder.path().join("copy.db");
+        fs::copy(&path, &copy).unwrap();
+        fs::copy(folder.path().join("metrics.db-wal"), folder.path().join("copy.db-wal")).unwrap();
+        assert_eq!(Store::open_read_only(&copy).unwrap().query().function("f").stats().unwrap().calls, 5);
+        assert_eq!(monitor.query().function("f").stats().unwrap().calls, 5);
         monitor.shutdown().unwrap();
+        assert_eq!(Store::open_read_only(&path).unwrap().query().function("f").stats().unwrap().calls, 5);
     }
-    fs::copy(&path, &away).unwrap();
-    let (monitor, feed) = start(&path);
-    for _ in 0..3 {
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_is_replaced_by_an_older_copy() {
+    for with_log in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, away) = (folder.path().join("metrics.db"), folder.path().join("away.db"));
+        // Rows of an earlier recording as well, so that totals begin anew in the middle of the store.
+        for _ in 0..2 {
+            let (monitor, feed) = start(&path);
+            for _ in 0..3 {
+                feed.with(|registry| registry.call("m", "f", "ok", 0.1));
+                monitor.flush().unwrap();
+            }
+            monitor.shutdown().unwrap();
+        }
+        fs::copy(&path, &away).unwrap();
+        let (monitor, feed) = start(&path);
+        for _ in 0..3 {
+            feed.with(|registry| registry.call("m", "f", "ok", 0.1));
+            monitor.flush().unwrap();
+        }
+        // The log of the replaced file must not be taken for one of the copy.
+        for suffix in ["-wal", "-shm"].iter().filter(|_| !with_log) {
+            fs::remove_file(folder.path().join(format!("metrics.db{suffix}"))).unwrap();
+        }
+        fs::rename(&away, &path).unwrap();
         feed.with(|registry| registry.call("m", "f", "ok", 0.1));
-        monitor.flush().unwrap();
+        monitor.shutdown().unwrap();
+        // Six calls of the copy and the one since; the three in between went with the file that was replaced.
+        let store = Store::open_read_only(&path).unwrap();
+        assert_eq!(store.query().function("f").stats().unwrap().calls, 7);
+        assert!(store.check().unwrap().is_empty());
     }
-    for suffix in ["-wal", "-shm"] {
-        fs::remove_file(folder.path().join(format!("metrics.db{suffix}"))).unwrap();
-    }
-    fs::rename(&away, &path).unwrap();
-    feed.with(|registry| registry.call("m", "f", "ok", 0.1));
-    monitor.shutdown().unwrap();
-    // Six calls of the copy and the one since; the three in between went with the file that was replaced.
-    assert_eq!(Store::open_read_only(&path).unwrap().query().function("f").stats().unwrap().calls, 7);
 }

@@ -92,6 +92,53 @@ fn many_threads_at_once_while_it_is_written() {
 }
 
 #[test]
+fn a_query_leaves_no_files_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let (monitor, feed) = start(&path);
+    feed.with(|registry| registry.call("m", "f", "ok", 0.1));
+    monitor.shutdown().unwrap();
+    for lease in ["with", "without"] {
+        assert_eq!(calls(&Store::open_read_only(&path).unwrap()), 1, "{lease}");
+        for suffix in ["-wal", "-shm"] {
+            assert!(!folder.path().join(format!("metrics.db{suffix}")).exists(), "{suffix} {lease}");
+        }
+        let _ = fs::remove_file(folder.path().join("metrics.db-lock"));
+    }
+}
+
+#[test]
+fn queries_never_keep_a_recording_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let (monitor, feed) = start(&path);
+    feed.with(|registry| registry.call("m", "f", "ok", 0.1));
+    monitor.shutdown().unwrap();
+    let store = Store::open_read_only(&path).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                assert!(calls(&store) >= 1);
+            }
+        });
+        for _ in 0..20 {
+            let feed = common::Feed::default();
+            let builder = common::builder(&path).start_patience(std::time::Duration::from_secs(2));
+            let monitor = builder.start_with(feed.source());
+            feed.with(|registry| registry.call("m", "f", "ok", 0.1));
+            let result = monitor.and_then(monitor_sinks::Monitor::shutdown);
+            if result.is_err() {
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            result.unwrap();
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert_eq!(calls(&store), 21);
+}
+
+#[test]
 fn what_is_not_a_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     assert!(refused(folder.path()).is_folder());

@@ -187,6 +187,93 @@ fn adjoining_windows_add_up() {
 }
 
 #[test]
+fn a_flush_between_two_looks_at_the_clock_lies_between_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (monitor, feed) = start(&folder.path().join("metrics.db"));
+    let mut looks = vec![SystemTime::now()];
+    for _ in 0..50 {
+        feed.with(|registry| registry.call("m", "f", "ok", 0.5));
+        monitor.flush().unwrap();
+        looks.push(SystemTime::now());
+    }
+    for window in looks.windows(2) {
+        assert_eq!(monitor.query().function("f").between(window[0], window[1]).stats().unwrap().calls, 1);
+    }
+    // However they are cut, adjoining windows add up.
+    for cut in [1, 7, 25] {
+        let calls = |from: usize, to: usize| {
+            monitor.query().function("f").between(looks[from], looks[to]).stats().unwrap().calls
+        };
+        assert_eq!(calls(0, cut) + calls(cut, 50), 50);
+    }
+}
+
+/// Takes its time, and says when it was done.
+struct Slow {
+    inner: common::Fed,
+    collected: std::sync::mpsc::Sender<SystemTime>,
+}
+
+impl monitor_sinks::runtime::Source for Slow {
+    fn collect(&mut self) {
+        self.inner.collect();
+        std::thread::sleep(Duration::from_millis(5));
+        let _ = self.collected.send(SystemTime::now());
+    }
+
+    fn samples(&self) -> impl Iterator<Item = monitor_core::Sample<'_>> {
+        self.inner.samples()
+    }
+
+    fn delivered(&mut self) {
+        self.inner.delivered();
+    }
+}
+
+#[test]
+fn a_row_is_not_older_than_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = common::Feed::default();
+    let (collected, told) = std::sync::mpsc::channel();
+    let source = Slow { inner: feed.source(), collected };
+    let monitor = common::builder(&folder.path().join("metrics.db")).start_with(source).unwrap();
+    feed.with(|registry| registry.count("rows", &[], 1));
+    monitor.flush().unwrap();
+    let row = monitor.query().metric("rows").series().unwrap()[0].points[0].time;
+    // The store keeps whole microseconds.
+    assert!(row + Duration::from_micros(1) > told.recv().unwrap());
+    assert!(row <= SystemTime::now());
+}
+
+#[test]
+fn what_does_not_change_in_a_window_is_there_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (monitor, feed) = start(&folder.path().join("metrics.db"));
+    feed.with(|registry| {
+        registry.gauge("level", &[], 0.5);
+        registry.count("rows", &[], 7);
+        registry.record(MetricKind::Histogram, "sizes", &[], 1.0);
+        registry.count("ticks", &[], 1);
+    });
+    monitor.flush().unwrap();
+    let begin = SystemTime::now();
+    feed.with(|registry| registry.count("ticks", &[], 1));
+    monitor.flush().unwrap();
+    let end = SystemTime::now();
+    for (metric, value) in [("level", 0.5), ("rows", 7.0)] {
+        let series = monitor.query().metric(metric).between(begin, end).series().unwrap().remove(0);
+        let row = monitor.query().metric(metric).series().unwrap()[0].points[0].time;
+        assert!(series.points.is_empty(), "{metric}");
+        assert_eq!(series.increase().to_bits(), 0.0_f64.to_bits());
+        let last = series.last().unwrap();
+        assert_eq!((last.value.to_bits(), last.time), (f64::to_bits(value), row));
+        assert!(last.time <= begin);
+    }
+    assert!(monitor.query().metric("sizes").between(begin, end).series().unwrap().is_empty());
+    assert_eq!(monitor.query().between(begin, end).series().unwrap().len(), 3);
+}
+
+#[test]
 fn a_known_name_without_anything_in_the_window_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
     let (monitor, feed) = start(&folder.path().join("metrics.db"));

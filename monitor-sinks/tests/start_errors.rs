@@ -64,6 +64,74 @@ fn a_file_that_is_not_a_database_stays_as_it_is() {
 }
 
 #[test]
+fn a_single_byte_is_not_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    fs::write(&path, "x").unwrap();
+    assert!(refused(&path).is_not_a_database());
+    assert!(monitor_sinks::Store::open_read_only(&path).unwrap_err().is_not_a_database());
+    assert_eq!(fs::read(&path).unwrap(), b"x");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was put beside it");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_not_a_regular_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("null.db");
+    std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+    let error = builder(&path).start_with(Feed::default().source()).unwrap_err();
+    assert!(error.to_string().contains("/dev/null is not a regular file"), "{error}");
+    assert!(!Path::new("/dev/null-lock").exists());
+    let error = monitor_sinks::Store::open_read_only("/dev/null").unwrap_err();
+    assert!(error.to_string().contains("is not a regular file"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_symbolic_link_to_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("link.db");
+    std::os::unix::fs::symlink("nowhere.db", &path).unwrap();
+    let error = refused(&path);
+    assert!(error.is_not_found() && error.to_string().contains("link to nowhere.db"), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing was put beside it");
+}
+
+#[test]
+fn files_beside_the_store_that_cannot_be_written_are_named() {
+    for suffix in ["-lock", "-wal", "-shm"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        start(&path).0.shutdown().unwrap();
+        let name = format!("metrics.db{suffix}");
+        let _ = fs::remove_file(folder.path().join(&name));
+        fs::create_dir(folder.path().join(&name)).unwrap();
+        let message = refused(&path).to_string();
+        assert!(message.contains(&format!("{name} cannot be written")), "{message}");
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_that_is_neither_empty_nor_a_store() {
+    for room in [0, 4_096, 8_192, 16_384, 24_576, 40_960, 65_536] {
+        let Some(disk) = Tmpfs::mount(1_024) else { return };
+        let path = disk.path().join("metrics.db");
+        let ballast = disk.path().join("ballast");
+        fs::write(&ballast, vec![0; 1_024 * 1_024 - room]).unwrap();
+        let started = builder(&path).start_with(Feed::default().source());
+        let refused = started.as_ref().err().map(Error::is_full);
+        assert_ne!(refused, Some(false), "{room}: {started:?}");
+        if refused.is_some() {
+            assert!(!path.exists() || monitor_sinks::Store::open_read_only(&path).is_ok(), "{room}");
+        }
+        drop(started);
+        fs::remove_file(&ballast).unwrap();
+        start(&path).0.shutdown().unwrap();
+    }
+}
+
+#[test]
 fn a_database_of_another_application_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     for application_id in [0, 42] {

@@ -6,7 +6,8 @@
 //! rows bound to a minute, and a recording that began inside the window contributes its whole total.
 //!
 //! Gauges. A gauge that did not change has no entry in the window; its value is looked up in the same way. It holds for as
-//! long as the recording that wrote it goes on writing rows, and a few minutes more.
+//! long as the recording that wrote it goes on writing rows, and a few minutes more. Where series are asked for, the
+//! totals of counters without an entry are looked up with them.
 
 use std::{collections::HashMap, ops::ControlFlow, time::Duration};
 
@@ -16,7 +17,7 @@ use super::{Asked, Warnings, series::Point};
 use crate::{
     error::Error,
     store::{self, Encoded, Entry, Found, Reader, Row, StoredSeries, Warning, Window},
-    util::time::{duration_millis, from_millis},
+    util::time::{duration_micros, from_micros},
 };
 
 /// A gauge is out of date when the newest row of its recording is older than this and than three flush intervals.
@@ -41,9 +42,11 @@ pub(super) struct Fold {
     pub(super) merged: Merged,
     /// One for each row that holds the series.
     pub(super) points: Vec<Point>,
+    /// For a series without points, what the newest row before the window says, if it is not out of date.
+    pub(super) carried: Option<Point>,
     /// The newest total of a counter, with its recording.
     total: Option<(u64, Number)>,
-    /// The newest entry of a gauge: its recording and value.
+    /// The newest entry of a gauge, or of a counter without points: its recording and value.
     newest: Option<(u64, f64)>,
 }
 
@@ -92,7 +95,7 @@ pub(super) fn gather(reader: &Reader, asked: Asked, series: &[StoredSeries], poi
     if let Some(error) = failure {
         return Err(error);
     }
-    settle_gauges(reader, asked, series, &mut folds, newest)?;
+    settle(reader, asked, series, &mut folds, newest, points)?;
     Ok(Gathered { folds, warnings: warnings.into_vec().into() })
 }
 
@@ -103,6 +106,7 @@ impl Fold {
             gauge: None,
             merged: Merged::default(),
             points: Vec::new(),
+            carried: None,
             total: None,
             newest: None,
         }
@@ -143,7 +147,7 @@ impl Fold {
             }
         };
         if points {
-            self.points.push(Point { time: from_millis(ts), value });
+            self.points.push(Point { time: from_micros(ts), value });
         }
         Ok(())
     }
@@ -184,7 +188,7 @@ impl Before {
         let mut totals = HashMap::new();
         let mut rows = 0_u64;
         let mut full = false;
-        let oldest = window.after.saturating_sub(gauge_life(reader.interval_ms()?));
+        let oldest = window.after.saturating_sub(gauge_life(reader.interval_us()?));
         let mut damaged = false;
         reader.scan_back(window.after, oldest, &mut |found| {
             rows += 1;
@@ -213,21 +217,28 @@ impl Before {
     }
 }
 
-/// Decides which gauges hold at the end of the window, looking before it for those without an entry in it.
-fn settle_gauges(
+/// Decides which gauges hold at the end of the window, looking before it for those without an entry in it; with `points`,
+/// for such counters too.
+fn settle(
     reader: &Reader,
     asked: Asked,
     series: &[StoredSeries],
     folds: &mut [Fold],
     mut newest: Option<(i64, u64)>,
+    points: bool,
 ) -> Result<(), Error> {
+    let is_open = |kind, fold: &Fold| match kind {
+        MetricKind::Gauge => fold.newest.is_none(),
+        MetricKind::Counter => points && fold.total.is_none(),
+        _ => false,
+    };
     let mut open: HashMap<u64, usize> = series
         .iter()
         .enumerate()
-        .filter(|(place, series)| series.kind == MetricKind::Gauge && folds[*place].newest.is_none())
+        .filter(|(place, series)| is_open(series.kind, &folds[*place]))
         .map(|(place, series)| (series.id, place))
         .collect();
-    let life = gauge_life(reader.interval_ms()?);
+    let life = gauge_life(reader.interval_us()?);
     let end = match asked.end {
         Some(end) => end,
         None => newest.map_or(i64::MIN, |(ts, _)| ts),
@@ -242,30 +253,35 @@ fn settle_gauges(
             if row.run != run || !alive(newest_ts) {
                 return ControlFlow::Break(());
             }
-            take_gauges(row, &mut open, folds);
+            take_carried(ts, row, &mut open, folds);
             if row.full || open.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
     }
     let current = newest.filter(|&(ts, _)| alive(ts)).map(|(_, run)| run);
     for fold in folds {
         fold.gauge = fold.newest.filter(|&(run, _)| Some(run) == current).map(|(_, value)| value);
+        fold.carried = fold.carried.filter(|_| fold.gauge.is_some());
     }
     Ok(())
 }
 
-fn take_gauges(row: Row<'_>, open: &mut HashMap<u64, usize>, folds: &mut [Fold]) {
+fn take_carried(ts: i64, row: Row<'_>, open: &mut HashMap<u64, usize>, folds: &mut [Fold]) {
     for (id, entry) in row.entries().flatten() {
-        if let Entry::Gauge(value) = entry
-            && let Some(place) = open.remove(&id)
-        {
+        let value = match entry {
+            Entry::Gauge(value) => value,
+            Entry::Counter { total, .. } => total.as_f64(),
+            Entry::Distribution(_) => continue,
+        };
+        if let Some(place) = open.remove(&id) {
             folds[place].newest = Some((row.run, value));
+            folds[place].carried = Some(Point { time: from_micros(ts), value });
         }
     }
 }
 
-/// How long a gauge's row holds, in milliseconds.
-fn gauge_life(interval_ms: i64) -> i64 {
-    duration_millis(GAUGE_LIFE).max(interval_ms.saturating_mul(3))
+/// How long a gauge's row holds, in microseconds.
+fn gauge_life(interval_us: i64) -> i64 {
+    duration_micros(GAUGE_LIFE).max(interval_us.saturating_mul(3))
 }
 
 /// Distributions of many rows, added up in place.
@@ -318,23 +334,24 @@ mod tests {
         store::{Settings, Store, Writer},
     };
 
-    const START: i64 = 1_600_000_000_000;
+    /// Offsets in these tests are in milliseconds.
+    const START: i64 = 1_600_000_000_000_000;
     const FUNCTION: [(&str, &str); 2] = [("module", "m"), ("function", "f")];
 
-    fn writer(path: &Path, interval: Duration, now_ms: i64) -> Writer {
+    fn writer(path: &Path, interval: Duration, at: i64) -> Writer {
         let patience = Duration::ZERO;
         let settings = Settings { service: String::from("test"), interval, start_patience: patience, patience };
-        Writer::open(path, settings, now_ms).unwrap()
+        Writer::open(path, settings, START + at * 1_000).unwrap()
     }
 
-    fn write(writer: &mut Writer, registry: &mut Registry, at_ms: i64) {
-        let samples = registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
-        writer.write(at_ms, samples, &[]).unwrap();
+    fn write(writer: &mut Writer, registry: &mut Registry, at: i64) {
+        let samples = || registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
+        writer.write(START + at * 1_000, samples, &[]).unwrap();
         registry.delivered();
     }
 
     fn at(offset: i64) -> SystemTime {
-        from_millis(START + offset)
+        from_micros(START + offset * 1_000)
     }
 
     fn between(path: &Path, from: i64, to: i64) -> FunctionStats {
@@ -346,11 +363,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.db");
         let mut registry = Registry::default();
-        let mut writer = writer(&path, Duration::from_secs(1), START);
+        let mut writer = writer(&path, Duration::from_secs(1), 0);
         registry.gauge("function_calls_concurrent", &FUNCTION, 3.0);
         for second in 0..400 {
             registry.call("m", "f", "ok", 0.001);
-            write(&mut writer, &mut registry, START + second * 1_000);
+            write(&mut writer, &mut registry, second * 1_000);
         }
         for (from, to) in [(0, 10_000), (100_000, 101_000), (390_000, 399_000), (398_999, 699_000)] {
             assert_eq!(between(&path, from, to).in_flight, 3, "{from} to {to}");
@@ -364,7 +381,7 @@ mod tests {
         let path = folder.path().join("metrics.db");
         let mut registry = Registry::default();
         registry.gauge("function_calls_concurrent", &FUNCTION, 3.0);
-        write(&mut writer(&path, Duration::from_secs(1), START), &mut registry, START);
+        write(&mut writer(&path, Duration::from_secs(1), 0), &mut registry, 0);
         assert_eq!(between(&path, -1, 300_000).in_flight, 3);
         assert_eq!(between(&path, 1_000, 300_000).in_flight, 3);
         assert_eq!(between(&path, -1, 300_001).in_flight, 0);
@@ -377,7 +394,7 @@ mod tests {
         let path = folder.path().join("metrics.db");
         let mut registry = Registry::default();
         registry.gauge("function_calls_concurrent", &FUNCTION, 3.0);
-        write(&mut writer(&path, Duration::from_hours(1), START), &mut registry, START);
+        write(&mut writer(&path, Duration::from_hours(1), 0), &mut registry, 0);
         assert_eq!(between(&path, 1_000, 3 * 3_600_000).in_flight, 3);
         assert_eq!(between(&path, 1_000, 3 * 3_600_000 + 1).in_flight, 0);
     }
@@ -388,10 +405,10 @@ mod tests {
         let path = folder.path().join("metrics.db");
         let mut killed = Registry::default();
         killed.gauge("function_calls_concurrent", &FUNCTION, 3.0);
-        write(&mut writer(&path, Duration::from_secs(1), START), &mut killed, START);
+        write(&mut writer(&path, Duration::from_secs(1), 0), &mut killed, 0);
         let mut registry = Registry::default();
         registry.call("m", "f", "ok", 0.001);
-        write(&mut writer(&path, Duration::from_secs(1), START + 1_000), &mut registry, START + 1_000);
+        write(&mut writer(&path, Duration::from_secs(1), 1_000), &mut registry, 1_000);
         assert_eq!(between(&path, -1, 0).in_flight, 3);
         assert_eq!(between(&path, -1, 2_000).in_flight, 0);
         assert_eq!(between(&path, 500, 2_000).in_flight, 0);
@@ -404,10 +421,10 @@ mod tests {
         let mut flushes = 0;
         for run in 0..3 {
             let mut registry = Registry::default();
-            let mut writer = writer(&path, Duration::from_secs(1), START + run * 700_000);
+            let mut writer = writer(&path, Duration::from_secs(1), run * 700_000);
             for second in 0..600 {
                 registry.call("m", "f", "ok", 0.001);
-                write(&mut writer, &mut registry, START + run * 700_000 + second * 1_000);
+                write(&mut writer, &mut registry, run * 700_000 + second * 1_000);
                 flushes += 1;
             }
         }

@@ -27,7 +27,7 @@ pub use self::{
 use crate::{
     error::Error,
     store::{Store, StoredSeries, Window},
-    util::time::{duration_millis, to_millis},
+    util::time::{duration_micros, to_micros},
 };
 
 impl Store {
@@ -124,7 +124,7 @@ impl Query {
         self
     }
 
-    /// Keeps what was stored after `from`, up to and including `to`. Resolution: a millisecond.
+    /// Keeps what was stored after `from`, up to and including `to`. Resolution: a microsecond.
     pub fn between(mut self, from: SystemTime, to: SystemTime) -> Self {
         self.span = Span::Between(from, to);
         self
@@ -144,7 +144,8 @@ impl Query {
                 "stats() answers for one function; name it with function(\"...\"), or ask for functions()",
             ));
         };
-        let asked = self.asked(SystemTime::now())?;
+        self.refuse_metric("stats()")?;
+        let asked = self.checked(SystemTime::now())?;
         let reader = self.store.reader()?;
         let all = reader.series(Some(&function::METRICS))?;
         let path = self.selector().function(name, &all)?;
@@ -159,9 +160,11 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// If the store cannot be read. A store without functions gives an empty list.
+    /// If the function, service or tag asked for is unknown ([`Error::is_unknown_name`]), or the store cannot be read. A
+    /// store without functions gives an empty list.
     pub fn functions(&self) -> Result<Vec<FunctionStats>, Error> {
-        let asked = self.asked(SystemTime::now())?;
+        self.refuse_metric("functions()")?;
+        let asked = self.checked(SystemTime::now())?;
         let reader = self.store.reader()?;
         let mut matching = reader.series(Some(&function::METRICS))?;
         if let Some(name) = &self.function {
@@ -169,19 +172,24 @@ impl Query {
             matching.retain(|series| select::path(series) == path);
         }
         matching.retain(|series| self.keeps(series));
+        if matching.is_empty() {
+            self.selector().check(&reader.series(None)?)?;
+        }
         let gathered = gather(&reader, asked, &matching, false)?;
         Ok(function::each(&matching, gathered))
     }
 
     /// The series that match, with their points in the window, ordered by name, service and labels.
     ///
-    /// Series without a point in the window are left out.
+    /// A counter or gauge that did not change in the window is there without points, as long as its recording goes on;
+    /// [`Series::last`] gives its value. Other series without a point in the window are left out.
     ///
     /// # Errors
     ///
-    /// If the metric or function asked for is unknown ([`Error::is_unknown_name`]), or the store cannot be read.
+    /// If the metric, function, service or tag asked for is unknown ([`Error::is_unknown_name`]), if a function is asked
+    /// for a metric that is none of functions ([`Error::is_invalid_setting`]), or if the store cannot be read.
     pub fn series(&self) -> Result<Vec<Series>, Error> {
-        let asked = self.asked(SystemTime::now())?;
+        let asked = self.checked(SystemTime::now())?;
         let reader = self.store.reader()?;
         let mut matching = reader.series(self.metric.as_deref().as_ref().map(std::slice::from_ref))?;
         if let Some(name) = &self.metric
@@ -190,9 +198,19 @@ impl Query {
             return Err(select::unknown_metric(name, &reader.series(None)?));
         }
         if let Some(function) = &self.function {
+            if let Some(metric) = &self.metric
+                && !matching.iter().any(select::is_function)
+            {
+                return Err(Error::setting(format!(
+                    "metric `{}` is none that functions have; leave function(...) out, or ask for one of {}",
+                    select::cut(metric),
+                    function::METRICS.join(", ")
+                )));
+            }
             let path = self.selector().function(function, &matching)?;
             matching.retain(|series| select::is_function(series) && select::path(series) == path);
         }
+        self.selector().check(&matching)?;
         matching.retain(|series| self.keeps(series));
         matching.sort_by(|a, b| (&a.name, &a.service, &a.labels).cmp(&(&b.name, &b.service, &b.labels)));
         let gathered = gather(&reader, asked, &matching, true)?;
@@ -224,25 +242,47 @@ impl Query {
         self.selector().keeps(series)
     }
 
+    /// An answer about functions knows all their metrics; one metric alone would be left unheard.
+    fn refuse_metric(&self, answer: &str) -> Result<(), Error> {
+        match &self.metric {
+            None => Ok(()),
+            Some(metric) => Err(Error::setting(format!(
+                "{answer} answers for functions with all their metrics; leave metric(\"{}\") out, or ask for series()",
+                select::cut(metric)
+            ))),
+        }
+    }
+
+    /// As [`asked`](Self::asked), once the names asked for have been looked at.
+    fn checked(&self, now: SystemTime) -> Result<Asked, Error> {
+        let names = [("function", &self.function), ("metric", &self.metric), ("service", &self.service)];
+        for (step, name) in names {
+            if name.as_ref().is_some_and(String::is_empty) {
+                return Err(Error::setting(format!("{step}(\"\") names nothing; give a name, or leave it out")));
+            }
+        }
+        self.asked(now)
+    }
+
     fn selector(&self) -> Selector<'_> {
         Selector { service: self.service.as_deref(), tags: &self.tags }
     }
 
-    /// The window in milliseconds, asked at `now`.
+    /// The window in microseconds, asked at `now`.
     fn asked(&self, now: SystemTime) -> Result<Asked, Error> {
         match self.span {
             Span::Everything => Ok(Asked { window: Window::ALL, end: None }),
             Span::Last(span) => {
-                let now = to_millis(now);
-                let window = Window { after: now.saturating_sub(duration_millis(span)), until: i64::MAX };
+                let now = to_micros(now);
+                let window = Window { after: now.saturating_sub(duration_micros(span)), until: i64::MAX };
                 Ok(Asked { window, end: Some(now) })
             }
             Span::Between(from, to) if from > to => {
                 Err(Error::setting("between(from, to) needs the earlier time first; exchange the two"))
             }
             Span::Between(from, to) => {
-                let window = Window { after: to_millis(from), until: to_millis(to) };
-                Ok(Asked { window, end: Some(window.until.min(to_millis(now))) })
+                let window = Window { after: to_micros(from), until: to_micros(to) };
+                Ok(Asked { window, end: Some(window.until.min(to_micros(now))) })
             }
         }
     }
@@ -265,8 +305,8 @@ mod tests {
     fn the_last_hour_begins_an_hour_before_now_and_has_no_end() {
         let now = UNIX_EPOCH + Duration::from_hours(2);
         let asked = query().last(Duration::from_hours(1)).asked(now).unwrap();
-        assert_eq!(asked.window, Window { after: 3_600_000, until: i64::MAX });
-        assert_eq!(asked.end, Some(7_200_000));
+        assert_eq!(asked.window, Window { after: 3_600_000_000, until: i64::MAX });
+        assert_eq!(asked.end, Some(7_200_000_000));
     }
 
     #[test]

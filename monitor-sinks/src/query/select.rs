@@ -1,6 +1,6 @@
 //! Which series a question is about, and what to say when there are none or too many.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use super::function;
 use crate::{
@@ -11,6 +11,12 @@ use crate::{
 
 /// How many names a message lists.
 const LISTED: usize = 10;
+
+/// How many characters of a name a message shows.
+const SHOWN: usize = 80;
+
+/// Longer names are not compared with others: no metric has one, and the comparison would take its time.
+const COMPARED: usize = 200;
 
 /// The conditions that every series of an answer meets.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +41,7 @@ impl Selector<'_> {
             [] => {}
             _ => {
                 let candidates = meant.iter().map(|path| shortest(path, &kept)).collect();
-                return Err(Kind::Ambiguous { what: name.to_owned(), candidates }.into());
+                return Err(Kind::Ambiguous { what: cut(name).into_owned(), candidates }.into());
             }
         }
         let known: BTreeSet<String> = functions().map(path).collect();
@@ -47,19 +53,35 @@ impl Selector<'_> {
             return Err(unknown("function", name, known.iter().map(|path| (path.as_str(), shortest(path, &known)))));
         }
         // The function is there, the service or tag is not.
-        let others: BTreeSet<String> =
-            functions().filter(|series| elsewhere.contains(&path(series).as_str())).map(describe).collect();
+        let others = functions().filter(|series| elsewhere.contains(&path(series).as_str()));
+        Err(self.nowhere(&format!("function `{}`", cut(name)), others))
+    }
+
+    /// Refuses a service or tag that none of `all` has; an empty store knows of none and refuses nothing.
+    pub(super) fn check(self, all: &[StoredSeries]) -> Result<(), Error> {
+        if all.is_empty() || all.iter().any(|series| self.keeps(series)) {
+            return Ok(());
+        }
+        let mut names = all.iter().map(|series| series.name.as_str());
+        let first = names.next().unwrap_or_default();
+        let what = if names.all(|name| name == first) { format!("metric `{first}`") } else { String::from("series") };
+        Err(self.nowhere(&what, all.iter()))
+    }
+
+    /// The error for a thing that there is, but not with this service and these tags.
+    fn nowhere<'a>(self, what: &str, others: impl Iterator<Item = &'a StoredSeries>) -> Error {
+        let others: BTreeSet<String> = others.map(describe).collect();
         let message = format!(
-            "no function `{name}` {}; it is known {}",
+            "there is no {what} {}; the store knows it {}",
             self.describe(),
             others.into_iter().take(LISTED).collect::<Vec<_>>().join(", ")
         );
-        Err(Kind::UnknownName { message }.into())
+        Kind::UnknownName { message }.into()
     }
 
     fn describe(self) -> String {
-        let service = self.service.map(|service| format!("of service `{service}`"));
-        let tags = self.tags.iter().map(|(key, value)| format!("with {key}={value:?}"));
+        let service = self.service.map(|service| format!("of service `{}`", cut(service)));
+        let tags = self.tags.iter().map(|(key, value)| format!("with {}={:?}", cut(key), cut(value)));
         service.into_iter().chain(tags).collect::<Vec<_>>().join(" ")
     }
 }
@@ -74,6 +96,14 @@ pub(super) fn path(series: &StoredSeries) -> String {
     join(series.label(function::MODULE), series.label(function::FUNCTION))
 }
 
+/// `name` as a message shows it: a long one is cut, and says how long it is.
+pub(super) fn cut(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(SHOWN) {
+        None => Cow::Borrowed(name),
+        Some((end, _)) => Cow::Owned(format!("{}… ({} bytes)", &name[..end], name.len())),
+    }
+}
+
 pub(super) fn join(module: &str, function: &str) -> String {
     if module.is_empty() { function.to_owned() } else { format!("{module}::{function}") }
 }
@@ -83,8 +113,9 @@ pub(super) fn unknown_metric(name: &str, all: &[StoredSeries]) -> Error {
     let known: BTreeSet<&str> = all.iter().map(|series| series.name.as_str()).collect();
     if known.is_empty() {
         let message = format!(
-            "there is no metric `{name}`: the store holds no series at all; check that this is the right file and that \
-             the program recorded something while a monitor was running"
+            "there is no metric `{}`: the store holds no series at all; check that this is the right file and that \
+             the program recorded something while a monitor was running",
+            cut(name)
         );
         return Kind::UnknownName { message }.into();
     }
@@ -115,7 +146,11 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = (&'a str, Str
     // People mistype the last part of a path, and compare it with the last part of another.
     let last = |path: &'a str| path.rsplit("::").next().unwrap_or(path);
     let wanted = name.rsplit("::").next().unwrap_or(name);
-    let near = nearest(wanted, known.iter().map(|(path, _)| last(path)), LISTED / 2);
+    let near = match wanted.len() {
+        0..=COMPARED => nearest(wanted, known.iter().map(|(path, _)| last(path)), LISTED / 2),
+        _ => Vec::new(),
+    };
+    let name = cut(name);
     let suggestions: Vec<&str> = near
         .iter()
         .flat_map(|end| known.iter().filter(move |(path, _)| last(path) == *end))
@@ -140,9 +175,9 @@ fn describe(series: &StoredSeries) -> String {
         .labels
         .iter()
         .filter(|(key, _)| !function::OWN_LABELS.contains(&key.as_str()))
-        .map(|(key, value)| format!(" with {key}={value:?}"))
+        .map(|(key, value)| format!(" with {}={:?}", cut(key), cut(value)))
         .collect();
-    format!("of service `{}`{}", series.service, tags.concat())
+    format!("of service `{}`{}", cut(&series.service), tags.concat())
 }
 
 #[cfg(test)]

@@ -31,13 +31,15 @@ pub struct Series {
     pub service: String,
     /// Labels (tags).
     pub labels: BTreeMap<String, String>,
-    /// The points in the window, oldest first. A row is written when a series changed, and once a minute.
+    /// The points in the window, oldest first. A row is written when a series changed, and once a minute; a short window
+    /// in which nothing changed has none, and [`last`](Self::last) still knows the value.
     ///
     /// - Counter: the total since its recording started. It begins again at 0 with every recording, see
     ///   [`increase`](Self::increase).
     /// - Gauge: the value.
     /// - Histogram and timer: the mean of the values recorded since the point before.
     pub points: Vec<Point>,
+    carried: Option<Point>,
     increase: f64,
     distribution: Distribution,
     warnings: Warnings,
@@ -53,10 +55,13 @@ impl Series {
         self.increase
     }
 
-    /// The newest point.
+    /// The newest point of the window.
+    ///
+    /// For a counter or gauge that did not change in it, the value that it has had since before, with the time of the
+    /// row that says so, which thus lies before the window.
     #[must_use]
     pub fn last(&self) -> Option<Point> {
-        self.points.last().copied()
+        self.points.last().copied().or(self.carried)
     }
 
     /// All values that a histogram or timer recorded in the window, merged; empty for counters and gauges.
@@ -72,9 +77,10 @@ impl Series {
     }
 }
 
-/// The answers for `series`, without those that have no point.
+/// The answers for `series`, without those that have no point and no value that holds.
 pub(super) fn answers(series: Vec<StoredSeries>, gathered: Gathered) -> Vec<Series> {
-    let with_points = series.into_iter().zip(gathered.folds).filter(|(_, fold)| !fold.points.is_empty());
+    let is_known = |fold: &super::fold::Fold| !fold.points.is_empty() || fold.carried.is_some();
+    let known = series.into_iter().zip(gathered.folds).filter(|(_, fold)| is_known(fold));
     let answer = |(series, fold): (StoredSeries, super::fold::Fold)| {
         let distribution = fold.merged.into_distribution();
         let increase = match series.kind {
@@ -89,10 +95,11 @@ pub(super) fn answers(series: Vec<StoredSeries>, gathered: Gathered) -> Vec<Seri
             service: series.service,
             labels: series.labels,
             points: fold.points,
+            carried: fold.carried,
             increase,
             distribution,
             warnings: gathered.warnings.clone(),
         }
     };
-    with_points.map(answer).collect()
+    known.map(answer).collect()
 }

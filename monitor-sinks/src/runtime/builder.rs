@@ -12,13 +12,13 @@ use super::{Monitor, Source, thread};
 use crate::{
     error::Error,
     store::{Settings, Writer},
-    util::time::{duration_millis, to_millis},
+    util::time::{duration_micros, to_micros},
 };
 
 /// Fast enough to watch, slow enough to cost nothing.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The grid is one of whole milliseconds.
+/// Shorter ones would do nothing else than draining.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Beyond an hour a crash would lose more than anyone expects.
@@ -65,7 +65,7 @@ impl Builder {
         self
     }
 
-    /// Stores what was recorded each time this long has passed: 1 ms to 1 h, in whole milliseconds (the rest is cut).
+    /// Stores what was recorded each time this long has passed: 1 ms to 1 h.
     ///
     /// A crash of the program loses what was recorded since the last flush. Default: 1 s.
     pub const fn flush_every(mut self, interval: Duration) -> Self {
@@ -127,10 +127,10 @@ impl Builder {
             start_patience: self.start_patience,
             patience: FLUSH_PATIENCE.min(self.interval),
         };
-        let writer = Writer::open(path, settings, to_millis(SystemTime::now()))?;
+        let writer = Writer::open(path, settings, to_micros(SystemTime::now()))?;
         let path = writer.path().clone();
         let (commands, inbox) = bounded(COMMANDS);
-        let handle = thread::spawn(writer, source, inbox, duration_millis(self.interval))
+        let handle = thread::spawn(writer, source, inbox, duration_micros(self.interval))
             .map_err(|error| Error::io("start the background thread for", &path, error))?;
         Ok(Monitor::new(path, commands, handle))
     }

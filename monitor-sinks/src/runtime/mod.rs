@@ -15,7 +15,7 @@ use std::{fmt, path::Path, sync::Arc, thread::JoinHandle};
 
 use crossbeam_channel::{Sender, bounded};
 
-use self::thread::Command;
+use self::thread::{Command, Reply};
 pub use self::{builder::Builder, source::Source};
 use crate::{
     error::{Error, Kind},
@@ -28,6 +28,13 @@ use crate::{
 ///
 /// It lasts until [`shutdown`](Self::shutdown) or until it is dropped; both store what is left. Its handle may be shared
 /// between threads.
+///
+/// # Monitors that are never dropped
+///
+/// Rust does not drop the values of a `static` when the program ends, nor one given to [`std::mem::forget`] or alive in
+/// a call of [`std::process::exit`]. A monitor in such a place loses what was recorded since its last flush. Keep the
+/// monitor in a variable of `main`; or, where it has to be a `static`, keep it as
+/// `Mutex<Option<Monitor>>`, and at the end of `main` take it out and call [`shutdown`](Self::shutdown).
 ///
 /// # Examples
 ///
@@ -62,7 +69,8 @@ impl Monitor {
 
     /// Stores everything that has been recorded before this call, and returns when it is committed.
     ///
-    /// Waits for at most about a second. What could not be stored is kept and stored by a later flush.
+    /// Waits for at most about a second, also when many threads call it at once: they share one drain. What could not be
+    /// stored is kept and stored by a later flush.
     ///
     /// # Errors
     ///
@@ -86,7 +94,9 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// If the last values could not be stored. The thread has ended all the same.
+    /// If the last values could not be stored, such as when the store stayed locked for two seconds. The thread has ended
+    /// all the same. The values are kept in the process and stored by the next monitor that it starts; without one they
+    /// are lost with the process.
     pub fn shutdown(mut self) -> Result<(), Error> {
         self.stop()
     }
@@ -103,7 +113,7 @@ impl Monitor {
         result
     }
 
-    fn ask(&self, command: impl FnOnce(Sender<Result<(), Error>>) -> Command) -> Result<(), Error> {
+    fn ask(&self, command: impl FnOnce(Reply) -> Command) -> Result<(), Error> {
         let (reply, answer) = bounded(1);
         let stopped = || Error::from(Kind::Stopped);
         self.commands.send(command(reply)).map_err(|_| stopped())?;
@@ -114,7 +124,7 @@ impl Monitor {
 impl Drop for Monitor {
     fn drop(&mut self) {
         if let Err(error) = self.stop() {
-            report::line(format_args!("the last values could not be stored: {error}"));
+            report::line(format_args!("{error}"));
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     thread::{Builder, JoinHandle},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime},
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -18,12 +18,12 @@ use monitor_core::{SlowCall, own};
 use super::{
     Source,
     outage::Outage,
-    schedule::{Grid, Now, Step, step_back},
+    schedule::{Grid, Step, step_back},
 };
 use crate::{
     error::{Error, Kind},
     store::Writer,
-    util::{report, time::to_millis},
+    util::{report, time::to_micros},
 };
 
 /// How long the last flush waits for a lock; there is none after it that could make up for it.
@@ -36,22 +36,25 @@ const SLOW_CALLS_KEPT: usize = 4096;
 #[derive(Debug)]
 pub(super) enum Command {
     /// Drain now and answer when it is committed.
-    Flush(Sender<Result<(), Error>>),
+    Flush(Reply),
     /// Drain, close the store, answer and end.
-    Stop(Sender<Result<(), Error>>),
+    Stop(Reply),
 }
+
+/// Where a command is answered.
+pub(super) type Reply = Sender<Result<(), Error>>;
 
 /// Starts the thread. `source` is called once the thread is sure to run.
 pub(super) fn spawn<S: Source>(
     writer: Writer,
     source: impl FnOnce() -> S,
     inbox: Receiver<Command>,
-    interval_ms: i64,
+    interval_us: i64,
 ) -> io::Result<JoinHandle<()>> {
     let (hand_over, receive) = crossbeam_channel::bounded::<S>(1);
     let handle = Builder::new().name(String::from("monitored")).spawn(move || {
         if let Ok(source) = receive.recv() {
-            Worker { writer, source, interval_ms, outage: Outage::default(), slow_calls: Vec::new(), wall_ms: None }
+            Worker { writer, source, interval_us, outage: Outage::default(), slow_calls: Vec::new(), wall_us: None }
                 .run(&inbox);
         }
     })?;
@@ -63,53 +66,89 @@ pub(super) fn spawn<S: Source>(
 struct Worker<S> {
     writer: Writer,
     source: S,
-    interval_ms: i64,
+    interval_us: i64,
     outage: Outage,
     /// Exemplars that have not been stored yet.
     slow_calls: Vec<SlowCall>,
     /// The last reading of the wall clock.
-    wall_ms: Option<i64>,
+    wall_us: Option<i64>,
 }
 
 impl<S: Source> Worker<S> {
     fn run(mut self, inbox: &Receiver<Command>) {
-        let mut grid = Grid::new(self.interval_ms, now());
+        let mut grid = Grid::new(self.interval_us, now_us());
         loop {
-            let wait = match grid.step(now()) {
-                Step::Drain { at_ms } => {
+            let wait = match grid.step(now_us()) {
+                Step::Drain => {
                     // The outage has told of a failure, and the next drain makes up for it.
-                    let _ = self.drain(at_ms);
+                    let _ = self.drain();
                     // Commands are answered between drains even if these follow each other without a pause.
                     Duration::ZERO
                 }
                 Step::Wait(wait) => wait,
             };
-            match inbox.recv_timeout(wait) {
-                Ok(Command::Flush(reply)) => {
-                    let result = self.drain(now().millis);
-                    let _ = reply.send(result);
-                }
-                Ok(Command::Stop(reply)) => {
-                    let _ = reply.send(self.end());
-                    return;
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+            let stop = match inbox.recv_timeout(wait) {
+                Ok(Command::Flush(reply)) => self.flush(reply, inbox),
+                Ok(Command::Stop(reply)) => Some(reply),
+                Err(RecvTimeoutError::Timeout) => None,
                 // Every handle is gone without a word, which only a forgotten monitor does.
                 Err(RecvTimeoutError::Disconnected) => {
-                    let _ = self.end();
+                    if let Err(error) = self.end() {
+                        report::line(format_args!("{error}"));
+                    }
                     return;
                 }
+            };
+            if let Some(reply) = stop {
+                let _ = reply.send(self.end());
+                return;
             }
         }
     }
 
-    /// Brings what was recorded into the store, stamped `at_ms`.
-    fn drain(&mut self, at_ms: i64) -> Result<(), Error> {
-        self.watch_wall_clock(now().millis);
+    /// Drains once for `first` and for every flush that waits already, so that many callers do not wait for a locked
+    /// store one after the other. Returns where a stop that came up among them is to be answered.
+    fn flush(&mut self, first: Reply, inbox: &Receiver<Command>) -> Option<Reply> {
+        let mut waiting = vec![first];
+        let mut stop = None;
+        // What has been sent by now is answered by a drain that begins after it.
+        while stop.is_none()
+            && let Ok(command) = inbox.try_recv()
+        {
+            match command {
+                Command::Flush(reply) => waiting.push(reply),
+                Command::Stop(reply) => stop = Some(reply),
+            }
+        }
+        let result = self.drain();
+        for reply in waiting {
+            let _ = reply.send(result.clone());
+        }
+        stop
+    }
+
+    /// Brings what was recorded into the store, and says and counts how that went.
+    fn drain(&mut self) -> Result<(), Error> {
+        let result = self.store();
+        let line = match &result {
+            Ok(()) => self.outage.succeeded(self.writer.path(), Instant::now()),
+            Err(error) => self.outage.failed(error, Instant::now()),
+        };
+        if let Some(line) = line {
+            report::line(format_args!("{line}"));
+        }
+        result
+    }
+
+    /// Brings what was recorded into the store. The row is stamped once its values have been read: everything in it
+    /// happened at its time or before.
+    fn store(&mut self) -> Result<(), Error> {
         let result = catch_unwind(AssertUnwindSafe(|| {
             self.source.collect();
+            let at_us = now_us();
+            self.watch_wall_clock(at_us);
             self.keep_slow_calls();
-            self.writer.write(at_ms, self.source.samples(), &self.slow_calls)?;
+            self.writer.write(at_us, || self.source.samples(), &self.slow_calls)?;
             self.source.delivered();
             self.slow_calls.clear();
             Ok(())
@@ -118,15 +157,8 @@ impl<S: Source> Worker<S> {
             own::BACKGROUND_PANICS.add(1_u64);
             Err(Kind::Panicked { message: message(&*panic) }.into())
         });
-        let line = match &result {
-            Ok(()) => self.outage.succeeded(self.writer.path(), Instant::now()),
-            Err(error) => {
-                own::FLUSH_FAILURES.add(1_u64);
-                self.outage.failed(error, Instant::now())
-            }
-        };
-        if let Some(line) = line {
-            report::line(format_args!("{line}"));
+        if result.is_err() {
+            own::FLUSH_FAILURES.add(1_u64);
         }
         result
     }
@@ -141,15 +173,26 @@ impl<S: Source> Worker<S> {
         }
     }
 
+    /// Stores what is left and closes the store. A failure is for the caller to tell: nothing comes after it.
     fn end(mut self) -> Result<(), Error> {
         self.writer.set_patience(LAST_PATIENCE);
-        let flushed = self.drain(now().millis);
-        flushed.and(self.writer.close())
+        match self.store() {
+            Ok(()) => {
+                if let Some(line) = self.outage.succeeded(self.writer.path(), Instant::now()) {
+                    report::line(format_args!("{line}"));
+                }
+                self.writer.close()
+            }
+            Err(error) => {
+                self.writer.abandon();
+                Err(Kind::Unstored { cause: error }.into())
+            }
+        }
     }
 
-    fn watch_wall_clock(&mut self, now_ms: i64) {
-        let before = self.wall_ms.replace(now_ms);
-        if let Some(back) = before.and_then(|before| step_back(before, now_ms, self.interval_ms)) {
+    fn watch_wall_clock(&mut self, now_us: i64) {
+        let before = self.wall_us.replace(now_us);
+        if let Some(back) = before.and_then(|before| step_back(before, now_us, self.interval_us)) {
             own::CLOCK_STEPS_BACK.add(1_u64);
             report::line(format_args!(
                 "the wall clock was set back by {back:?}; rows are stored just after the newest one until it has caught up"
@@ -158,10 +201,8 @@ impl<S: Source> Worker<S> {
     }
 }
 
-fn now() -> Now {
-    let time = SystemTime::now();
-    let nanos = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() % 1_000_000);
-    Now { millis: to_millis(time), nanos }
+fn now_us() -> i64 {
+    to_micros(SystemTime::now())
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

@@ -118,7 +118,7 @@ pub struct Warning {
 
 impl Warning {
     pub(crate) fn new(ts: i64, reason: impl Into<String>) -> Self {
-        Self { at: time::from_millis(ts), reason: reason.into() }
+        Self { at: time::from_micros(ts), reason: reason.into() }
     }
 
     /// The time of the row.
@@ -130,7 +130,7 @@ impl Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row at {} ms: {}", time::to_millis(self.at), self.reason)
+        write!(f, "row at {} us: {}", time::to_micros(self.at), self.reason)
     }
 }
 

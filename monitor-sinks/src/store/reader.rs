@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{
     Warning,
     head::Row,
+    lease::Quiet,
     schema,
     series::{self, StoredSeries},
     slow,
@@ -24,7 +25,7 @@ use crate::{error::Error, util::guard::checksum};
 /// Rows decoded in one read transaction.
 const PAGE: i64 = 500;
 
-/// A span of time in milliseconds: after the one, up to and including the other.
+/// A span of time in microseconds: after the one, up to and including the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) after: i64,
@@ -47,11 +48,14 @@ pub(crate) enum Found<'a> {
 pub(crate) struct Reader {
     connection: Connection,
     path: Arc<Path>,
+    /// Keeps writers away, if there was none. After the connection, which relies on it.
+    _quiet: Option<Quiet>,
 }
 
 impl Reader {
     pub(super) fn open(path: &Arc<Path>) -> Result<Self, Error> {
-        Ok(Self { connection: schema::open_read_only(path)?, path: Arc::clone(path) })
+        let (connection, quiet) = schema::open_read_only(path)?;
+        Ok(Self { connection, path: Arc::clone(path), _quiet: quiet })
     }
 
     /// The series called one of `names`, or all of them, by ascending number.
@@ -64,8 +68,8 @@ impl Reader {
         slow::load(&self.connection, window, keep).map_err(|error| self.failed(error))
     }
 
-    /// The flush interval of the newest recording in milliseconds, 0 if it is not known.
-    pub(crate) fn interval_ms(&self) -> Result<i64, Error> {
+    /// The flush interval of the newest recording in microseconds, 0 if it is not known.
+    pub(crate) fn interval_us(&self) -> Result<i64, Error> {
         self.connection
             .prepare("SELECT v FROM meta WHERE k = ?1 AND typeof(v) = 'integer'")
             .and_then(|mut statement| statement.query_row([INTERVAL_KEY], |row| row.get(0)).optional())

@@ -9,14 +9,15 @@
 
 use std::{
     fmt::Write as _,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::slow;
+use super::{lease::Quiet, slow};
 use crate::error::{Error, Kind};
 
 /// The letters `MONd` in ASCII.
@@ -33,7 +34,7 @@ const TABLES: &str = "
 CREATE TABLE meta(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;
 CREATE TABLE series(
     id INTEGER PRIMARY KEY, source TEXT NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL, unit TEXT NOT NULL,
-    service TEXT NOT NULL, labels TEXT NOT NULL, created_ms INTEGER NOT NULL,
+    service TEXT NOT NULL, labels TEXT NOT NULL, created_us INTEGER NOT NULL,
     UNIQUE(name, service, labels, kind)) STRICT;
 CREATE TABLE head(ts INTEGER PRIMARY KEY, n INTEGER NOT NULL, crc INTEGER NOT NULL, b BLOB NOT NULL) STRICT;
 ";
@@ -51,27 +52,43 @@ pub(crate) fn resolve(path: &Path) -> PathBuf {
 
 /// Refuses a path that cannot become, or is not, a store of ours, without changing anything.
 pub(crate) fn inspect(path: &Path, patience: Duration) -> Result<(), Error> {
+    if !inspect_path(path)? {
+        return Ok(());
+    }
+    let look = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, patience)
+        .and_then(|connection| identify(&connection, path, patience));
+    match look {
+        // A connection that may not write can fail where one that may succeeds, such as at the log that a crash left.
+        // What comes next will tell.
+        Err(error) if error.is_read_only() || error.is_unopenable() => Ok(()),
+        other => other,
+    }
+}
+
+/// Refuses a path where no file of ours can be; tells whether there is one that is not empty.
+pub(crate) fn inspect_path(path: &Path) -> Result<bool, Error> {
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Err(Kind::IsFolder { path: path.to_owned() }.into()),
-        Ok(found) if found.len() == 0 => Ok(()),
-        Ok(_) => {
-            let look = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, patience)
-                .and_then(|connection| identify(&connection, path, patience));
-            match look {
-                // A connection that may not write can fail where one that may succeeds, such as at the log that a crash
-                // left. What comes next will tell.
-                Err(error) if error.is_read_only() || error.is_unopenable() => Ok(()),
-                other => other,
-            }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let folder = path.parent().is_some_and(Path::is_dir);
-            if folder { Ok(()) } else { Err(Kind::FolderMissing { path: path.to_owned() }.into()) }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+        Ok(found) => inspect_file(path, &found).map(|()| found.len() > 0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
+            Ok(target) => Err(Kind::DanglingLink { path: path.to_owned(), target }.into()),
+            Err(_) if path.parent().is_some_and(Path::is_dir) => Ok(false),
+            Err(_) => Err(Kind::FolderMissing { path: path.to_owned() }.into()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
             Err(Kind::FolderMissing { path: path.to_owned() }.into())
         }
         Err(error) => Err(Error::io("look at", path, error)),
+    }
+}
+
+/// Refuses what is no file, and a file that SQLite would be mistaken about: it takes a single byte for none.
+fn inspect_file(path: &Path, found: &fs::Metadata) -> Result<(), Error> {
+    let path = path.to_owned();
+    match found.len() {
+        _ if found.is_dir() => Err(Kind::IsFolder { path }.into()),
+        _ if !found.is_file() => Err(Kind::IsSpecial { path }.into()),
+        1 => Err(Kind::NotADatabase { path }.into()),
+        _ => Ok(()),
     }
 }
 
@@ -83,8 +100,18 @@ pub(crate) fn open_for_writing(path: &Path, patience: Duration) -> Result<Connec
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(failed)? {
         return Err(Kind::ReadOnly { path: path.to_owned(), source: None }.into());
     }
-    if fs::metadata(path).map_err(|error| Error::io("look at", path, error))?.len() == 0 {
-        create(&mut connection).map_err(|error| Error::sqlite("create", path, patience, error))?;
+    if fs::metadata(path).map_err(|error| Error::io("look at", path, error))?.len() == 0
+        && let Err(error) = create(&mut connection)
+    {
+        let error = Error::sqlite("create", path, patience, error);
+        // A file that could not be completed, such as on a full disk, would be taken for another application's. Nobody
+        // else is at it: it was empty, it is not locked, and the lease is ours.
+        drop(connection);
+        if !error.is_locked() {
+            let _ = fs::remove_file(beside(path, "-journal"));
+            let _ = fs::remove_file(path);
+        }
+        return Err(error);
     }
     identify(&connection, path, patience)?;
     // A write-ahead log lets readers read while a flush commits. It is kept near 2 MiB, and cut to 8 MiB after a reader
@@ -98,32 +125,85 @@ pub(crate) fn open_for_writing(path: &Path, patience: Duration) -> Result<Connec
     Ok(connection)
 }
 
-/// Opens a connection that cannot write.
-pub(crate) fn open_read_only(path: &Path) -> Result<Connection, Error> {
+/// Names the log or its index as the reason if SQLite was refused and one of them is somebody else's.
+///
+/// Told from the outside: opening the index to try would drop the locks that other connections of this process hold.
+pub(super) fn blame_companion(path: &Path, error: Error) -> Error {
+    if !error.is_read_only() && !error.is_unopenable() {
+        return error;
+    }
+    let Ok(main) = fs::metadata(path) else { return error };
+    let foreign = ["-wal", "-shm"].map(|suffix| beside(path, suffix)).into_iter().find(|companion| {
+        fs::metadata(companion)
+            .is_ok_and(|found| !found.is_file() || found.permissions().readonly() || owner(&found) != owner(&main))
+    });
+    match foreign {
+        Some(companion) => {
+            let path = path.to_owned();
+            Kind::Companion { path, companion, read_only: true, source: Arc::new(error.into_reason()) }.into()
+        }
+        None => error,
+    }
+}
+
+#[cfg(unix)]
+fn owner(file: &fs::Metadata) -> u32 {
+    std::os::unix::fs::MetadataExt::uid(file)
+}
+
+#[cfg(not(unix))]
+const fn owner(_file: &fs::Metadata) -> u32 {
+    0
+}
+
+/// Opens a connection that cannot write, and keeps writers away from it if there is none.
+///
+/// Reading a database with a log sets up the log's files anew, which might then belong to a user that the owner of the
+/// store has no rights against. So a store that nobody records to, and whose log is empty, is read as the one complete
+/// file that it is, without SQLite's locks and side files.
+pub(super) fn open_read_only(path: &Path) -> Result<(Connection, Option<Quiet>), Error> {
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => return Err(Kind::IsFolder { path: path.to_owned() }.into()),
-        Ok(found) if found.len() == 0 => return Err(Kind::Empty { path: path.to_owned() }.into()),
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Ok(found) => inspect_file(path, &found)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Kind::NotFound { path: path.to_owned() }.into());
         }
         Err(error) => return Err(Error::io("open", path, error)),
     }
-    let attempt = |connection: Connection| {
+    // Asked first: once no writer can come, there will be no log either.
+    let quiet = Quiet::at(path).filter(|_| !has_log(path));
+    if quiet.is_some() {
+        return Ok((open_immutable(path)?, quiet));
+    }
+    let first = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_PATIENCE).and_then(|connection| {
         identify(&connection, path, READER_PATIENCE)?;
         Ok(connection)
-    };
-    let first = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_PATIENCE).and_then(attempt);
-    match first {
+    });
+    let connection = match first {
         // Where the folder cannot be written to, SQLite cannot set up the shared memory of the log. Without a log there
         // is no writer either, and the file may be read as it is. With one, reading past it would hide its contents.
         Err(error) if (error.is_read_only() || error.is_unopenable()) && !has_log(path) => {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-            open(&immutable_uri(path), flags, READER_PATIENCE).and_then(attempt).map_err(|_| error)
+            open_immutable(path).map_err(|_| error)
         }
         other => other,
-    }
+    };
+    Ok((connection?, None))
 }
+
+fn open_immutable(path: &Path) -> Result<Connection, Error> {
+    if fs::metadata(path).is_ok_and(|found| found.len() == 0) {
+        return Err(Kind::Empty { path: path.to_owned() }.into());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let failed = |error| Error::sqlite("open", path, READER_PATIENCE, error);
+    let connection =
+        Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+    connection.execute_batch(UNTRUSTED).map_err(failed)?;
+    identify(&connection, path, READER_PATIENCE)?;
+    Ok(connection)
+}
+
+/// Functions that a foreign schema calls must not run.
+const UNTRUSTED: &str = "PRAGMA trusted_schema = OFF";
 
 fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connection, Error> {
     let failed = |error| Error::sqlite("open", path, patience, error);
@@ -132,14 +212,13 @@ fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connection,
         match error.sqlite_error_code() {
             // The caller has seen that the path is sound, so that what is left is permission.
             Some(ErrorCode::CannotOpen) if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) => {
-                Kind::ReadOnly { path: path.to_owned(), source: Some(error.into()) }.into()
+                Kind::ReadOnly { path: path.to_owned(), source: Some(Arc::new(error)) }.into()
             }
             _ => failed(error),
         }
     })?;
     connection.busy_timeout(patience).map_err(failed)?;
-    // Functions that a foreign schema calls must not run.
-    connection.execute_batch("PRAGMA trusted_schema = OFF").map_err(failed)?;
+    connection.execute_batch(UNTRUSTED).map_err(failed)?;
     Ok(connection)
 }
 

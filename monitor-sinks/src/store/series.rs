@@ -33,7 +33,7 @@ pub(super) fn resolve(
     connection: &Connection,
     key: &SeriesKey,
     service: &str,
-    now_ms: i64,
+    now_us: i64,
 ) -> rusqlite::Result<Option<u64>> {
     let Some(kind) = kind_code(key.kind) else { return Ok(None) };
     let service = key.service.as_deref().unwrap_or(service);
@@ -46,10 +46,10 @@ pub(super) fn resolve(
         Some(id) => id,
         None => connection
             .prepare(
-                "INSERT INTO series(source, name, kind, unit, service, labels, created_ms)
+                "INSERT INTO series(source, name, kind, unit, service, labels, created_us)
                  VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
             )?
-            .query_row(params![SOURCE_APP, key.name, kind, key.unit, service, labels, now_ms], |row| row.get(0))?,
+            .query_row(params![SOURCE_APP, key.name, kind, key.unit, service, labels, now_us], |row| row.get(0))?,
     };
     Ok(u64::try_from(id).ok())
 }

@@ -10,7 +10,7 @@ use monitor_core::SlowCall;
 use rusqlite::{Connection, Row, params};
 
 use super::Window;
-use crate::util::time::{from_millis, to_millis};
+use crate::util::time::{from_micros, to_micros};
 
 pub(super) const TABLE: &str = "
 CREATE TABLE slow_call(
@@ -38,7 +38,7 @@ pub(super) fn insert(connection: &Connection, calls: &[SlowCall], service: &str)
     for call in calls {
         let tags: BTreeMap<&str, &str> = call.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         insert.execute(params![
-            to_millis(call.ended),
+            to_micros(call.ended),
             call.duration.as_secs_f64(),
             call.outcome,
             call.service.as_deref().unwrap_or(service),
@@ -74,7 +74,7 @@ pub(super) fn load(
 fn read(row: &Row<'_>) -> rusqlite::Result<SlowCall> {
     let tags: BTreeMap<String, String> = serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default();
     Ok(SlowCall {
-        ended: from_millis(row.get(0)?),
+        ended: from_micros(row.get(0)?),
         duration: Duration::try_from_secs_f64(row.get(1)?).unwrap_or_default(),
         outcome: row.get(2)?,
         service: Some(row.get(3)?),

@@ -4,29 +4,37 @@
 //! and the next flush brings the same values with whatever was added. Only what a commit has made safe enters the
 //! writer's own memory (the numbers of new series, the time of the newest row).
 //!
-//! Times ascend strictly. A flush whose time is not after the newest row, because the wall clock went back or two flushes
-//! fell into one millisecond, is stored a millisecond after that row.
+//! Times ascend strictly. A flush whose time is not after the newest row, because the wall clock went back, is stored a
+//! microsecond after that row.
+//!
+//! The file may be deleted or replaced while it is recorded to. SQLite's locks on the index of the log belong to the
+//! process and go with the first of its descriptors that is closed, so the old connection is closed before a new one is
+//! opened, and what the old one left behind is removed first: an index without locks would be cut short by the next
+//! reader from outside, under the feet of whoever has it mapped.
 //!
 //! A row holds the changed series only, but the first row of a recording and the first of each minute are full. So a
 //! reader that needs the state at some time looks back a minute, never further, and a series that nobody has written for
 //! minutes is known to be gone rather than unchanged.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{io::ErrorKind, path::Path, sync::Arc, time::Duration};
 
 use monitor_core::{Distribution, Number, Sample, SlowCall, Value};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{head::Encoder, lease::Lease, schema, series, slow};
 use crate::{
-    error::Error,
-    util::{guard::checksum, report, time::duration_millis},
+    error::{Error, Kind},
+    util::{guard::checksum, report, time::duration_micros},
 };
 
-/// How often a full row is due.
-pub(crate) const FULL_EVERY_MS: i64 = 60_000;
+/// How often a full row is due, in microseconds.
+pub(crate) const FULL_EVERY_US: i64 = 60_000_000;
+
+/// How often a writer without work looks whether its file is still there, in microseconds.
+const LOOK_EVERY_US: u64 = 1_000_000;
 
 /// The name in `meta` of the flush interval, which tells readers when a gauge is out of date.
-pub(crate) const INTERVAL_KEY: &str = "interval_ms";
+pub(crate) const INTERVAL_KEY: &str = "interval_us";
 
 /// How a writer treats its store.
 #[derive(Debug, Clone)]
@@ -44,50 +52,70 @@ pub(crate) struct Settings {
 /// The one connection that writes to a store.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    connection: Connection,
+    /// `None` only between the loss of a file and the opening of the one in its place.
+    connection: Option<Connection>,
     path: Arc<Path>,
     settings: Settings,
-    /// Which file the connection has open.
-    file: Option<Identity>,
+    /// Which files the connection has open.
+    files: Files,
+    /// Whether the log was missing when the path was last looked at.
+    log_was_lost: bool,
+    /// When the path was last looked at.
+    looked_us: i64,
     /// The series numbers by index of the sample.
     ids: Vec<Option<u64>>,
     run: u64,
     /// The minute of the newest full row.
     full_minute: Option<i64>,
     buffer: Vec<u8>,
-    /// `None` only between the loss of a file and the opening of the one in its place. Last, so that the connection is
-    /// closed before another writer may come.
+    /// `None` as for the connection. Last, so that the connection is closed before another writer may come.
     lease: Option<Lease>,
 }
 
 impl Writer {
-    /// Opens the store at `path`, which it creates if need be, and takes its lease. `now_ms` is the wall-clock time.
-    pub(crate) fn open(path: &Path, settings: Settings, now_ms: i64) -> Result<Self, Error> {
+    /// Opens the store at `path`, which it creates if need be, and takes its lease. `now_us` is the wall-clock time.
+    pub(crate) fn open(path: &Path, settings: Settings, now_us: i64) -> Result<Self, Error> {
         let path = schema::resolve(path);
         schema::inspect(&path, settings.start_patience)?;
-        let lease = Lease::take(&path)?;
-        let connection = schema::open_for_writing(&path, settings.start_patience)?;
-        let failed = |error| Error::sqlite("prepare", &path, settings.start_patience, error);
+        let mut writer = Self {
+            connection: None,
+            path: path.into(),
+            files: Files::default(),
+            log_was_lost: false,
+            looked_us: now_us,
+            ids: Vec::new(),
+            run: 0,
+            full_minute: None,
+            buffer: Vec::new(),
+            lease: None,
+            settings,
+        };
+        let newest = writer.attach(writer.settings.start_patience)?;
+        // After the newest row, so that no two recordings share a name, whatever the wall clock did in between.
+        let run = newest.map_or(now_us, |newest| now_us.max(newest.saturating_add(1)));
+        writer.run = u64::try_from(run).unwrap_or(0);
+        Ok(writer)
+    }
+
+    /// Takes the lease and opens the file; what a lost one left is removed. Returns the time of the newest row.
+    fn attach(&mut self, patience: Duration) -> Result<Option<i64>, Error> {
+        schema::inspect_path(&self.path)?;
+        let lease = Lease::take(&self.path, patience)?;
+        self.files.remove_orphans(&self.path);
+        let blamed = |error| schema::blame_companion(&self.path, error);
+        let connection = schema::open_for_writing(&self.path, patience).map_err(blamed)?;
+        let failed = |error| blamed(Error::sqlite("prepare", &self.path, patience, error));
         connection
             .execute(
                 "INSERT INTO meta(k, v) VALUES(?1, ?2) ON CONFLICT(k) DO UPDATE SET v = excluded.v",
-                params![INTERVAL_KEY, duration_millis(settings.interval)],
+                params![INTERVAL_KEY, duration_micros(self.settings.interval)],
             )
             .map_err(failed)?;
-        // After the newest row, so that no two recordings share a name, whatever the wall clock did in between.
-        let run = newest(&connection).map_err(failed)?.map_or(now_ms, |newest| now_ms.max(newest.saturating_add(1)));
-        connection.busy_timeout(settings.patience).map_err(failed)?;
-        Ok(Self {
-            connection,
-            file: identity(&path),
-            path: path.into(),
-            settings,
-            ids: Vec::new(),
-            run: u64::try_from(run).unwrap_or(0),
-            full_minute: None,
-            buffer: Vec::new(),
-            lease: Some(lease),
-        })
+        let newest = newest(&connection).map_err(failed)?;
+        connection.busy_timeout(self.settings.patience).map_err(failed)?;
+        self.files = Files::at(&self.path);
+        (self.connection, self.lease) = (Some(connection), Some(lease));
+        Ok(newest)
     }
 
     /// Where the store lies.
@@ -97,62 +125,124 @@ impl Writer {
 
     /// Sets how long a flush waits for a locked database.
     pub(crate) fn set_patience(&mut self, patience: Duration) {
-        if self.connection.busy_timeout(patience).is_ok() {
+        if self.connection.as_ref().is_none_or(|connection| connection.busy_timeout(patience).is_ok()) {
             self.settings.patience = patience;
         }
     }
 
-    /// Stores what changed, as of `at_ms`, and exemplars of slow calls. When this returns without an error, it is committed.
+    /// Stores what changed, as of `at_us`, and exemplars of slow calls. When this returns without an error, it is committed.
     ///
     /// Returns the time of the new row, `None` if there was nothing to write.
-    pub(crate) fn write<'a>(
+    pub(crate) fn write<'a, I: Iterator<Item = Sample<'a>>>(
         &mut self,
-        at_ms: i64,
-        samples: impl Iterator<Item = Sample<'a>>,
+        at_us: i64,
+        samples: impl Fn() -> I,
         slow_calls: &[SlowCall],
     ) -> Result<Option<i64>, Error> {
-        self.follow_path(at_ms)?;
+        let due = !slow_calls.is_empty() || self.is_due(at_us, samples());
+        if due || self.connection.is_none() || at_us.abs_diff(self.looked_us) >= LOOK_EVERY_US {
+            self.looked_us = at_us;
+            self.follow_path()?;
+        }
+        // In a file that has just been begun, everything is due.
+        let due = due || (self.is_full_due(at_us) && self.is_due(at_us, samples()));
+        if !due {
+            return Ok(None);
+        }
         let buffer = std::mem::take(&mut self.buffer);
-        self.transact(at_ms, samples, slow_calls, buffer)
-            .map_err(|error| Error::sqlite("write to", &self.path, self.settings.patience, error))
+        let written = self
+            .transact(at_us, samples(), slow_calls, buffer)
+            .map_err(|error| Error::sqlite("write to", &self.path, self.settings.patience, error))?;
+        if self.files.log.is_none() {
+            self.files = Files { main: self.files.main, ..Files::at(&self.path) };
+        }
+        Ok(written)
+    }
+
+    /// Whether a flush at `at_us` has anything to write.
+    fn is_due<'a>(&self, at_us: i64, mut samples: impl Iterator<Item = Sample<'a>>) -> bool {
+        if self.is_full_due(at_us) { samples.next().is_some() } else { samples.any(|sample| sample.changed) }
+    }
+
+    fn is_full_due(&self, at_us: i64) -> bool {
+        self.full_minute != Some(at_us.div_euclid(FULL_EVERY_US))
     }
 
     /// Opens the store anew if its file was deleted or replaced, because what went into the old one would be seen by
     /// nobody. The recording goes on in the new one; what the old one held went with it.
-    fn follow_path(&mut self, now_ms: i64) -> Result<(), Error> {
-        if self.lease.is_some() && (self.file.is_none() || self.file == identity(&self.path)) {
+    fn follow_path(&mut self) -> Result<(), Error> {
+        if self.connection.is_some() {
+            if self.files.main.is_none() {
+                return Ok(());
+            }
+            let found = Files::at(&self.path);
+            if found.main == self.files.main {
+                return self.keep_log(found);
+            }
+            // Closed before anything else is opened, see above. The file of the lease may have gone as well, and then the
+            // lock on it excludes nobody.
+            self.connection = None;
+        }
+        self.lease = None;
+        self.ids.clear();
+        self.full_minute = None;
+        let before = self.files.main;
+        // Opening may not wait as it does at the start: a flush is waiting for it.
+        self.attach(self.settings.patience)?;
+        self.log_was_lost = false;
+        if self.files.main != before {
+            let path = self.path.display();
+            report::line(format_args!("metric store {path} was removed or replaced; a new one was begun"));
+        }
+        Ok(())
+    }
+
+    /// Begins a new log if the file of the old one was removed: nobody else could read from it, and it would be gone
+    /// after a crash. What it holds is moved into the store's file first.
+    fn keep_log(&mut self, found: Files) -> Result<(), Error> {
+        // Where a reader of this process has the old index, the new connection shares it and the path still has none.
+        let is_kept = found.index.is_some() && (found.log, found.index) == (self.files.log, self.files.index);
+        if is_kept || self.files.log.is_none() {
+            self.log_was_lost = false;
             return Ok(());
         }
-        // The file of the lease may have gone as well, and then the lock on it excludes nobody.
-        self.lease = None;
-        // Opening may not wait as it does at the start: a flush is waiting for it.
-        let settings = Settings { start_patience: self.settings.patience, ..self.settings.clone() };
-        *self = Self { run: self.run, ..Self::open(&self.path, settings, now_ms)? };
-        report::line(format_args!("metric store {} was removed or replaced; a new one was begun", self.path.display()));
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let failed = |error| Error::sqlite("save the log of", &self.path, self.settings.patience, error);
+        let is_busy: bool =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
+        if is_busy {
+            let waited = self.settings.patience;
+            return Err(Kind::Locked { path: self.path.to_path_buf(), waited }.into());
+        }
+        self.connection = None;
+        let connection = schema::open_for_writing(&self.path, self.settings.patience)?;
+        self.connection = Some(connection);
+        self.files = Files { main: self.files.main, log: None, index: None };
+        if !std::mem::replace(&mut self.log_was_lost, true) {
+            report::line(format_args!(
+                "the log of metric store {} (-wal, -shm) was removed; nothing is lost, a new one was begun",
+                self.path.display()
+            ));
+        }
         Ok(())
     }
 
     fn transact<'a>(
         &mut self,
-        at_ms: i64,
+        at_us: i64,
         samples: impl Iterator<Item = Sample<'a>>,
         slow_calls: &[SlowCall],
         buffer: Vec<u8>,
     ) -> rusqlite::Result<Option<i64>> {
-        let full = self.full_minute != Some(at_ms.div_euclid(FULL_EVERY_MS));
-        let mut samples: Vec<Sample<'a>> = samples.collect();
-        let is_idle = samples.is_empty() || !(full || samples.iter().any(|sample| sample.changed));
-        if is_idle && slow_calls.is_empty() {
-            self.buffer = buffer;
-            return Ok(None);
-        }
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let full = self.is_full_due(at_us);
+        let Some(connection) = &mut self.connection else { return Ok(None) };
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         slow::insert(&transaction, slow_calls, &self.settings.service)?;
-        let ts = newest(&transaction)?.map_or(at_ms, |newest| at_ms.max(newest.saturating_add(1)));
+        let ts = newest(&transaction)?.map_or(at_us, |newest| at_us.max(newest.saturating_add(1)));
 
         let mut new = Vec::new();
-        let mut numbered = Vec::with_capacity(samples.len());
-        for sample in samples.drain(..) {
+        let mut numbered = Vec::new();
+        for sample in samples {
             let known = self.ids.get(sample.index).copied().flatten();
             let id = match known {
                 None if full || sample.changed => {
@@ -190,20 +280,27 @@ impl Writer {
             self.ids[index] = Some(id);
         }
         if full {
-            self.full_minute = Some(at_ms.div_euclid(FULL_EVERY_MS));
+            self.full_minute = Some(at_us.div_euclid(FULL_EVERY_US));
         }
         Ok(written)
     }
 
     /// Moves the log into the file and closes it.
-    pub(crate) fn close(self) -> Result<(), Error> {
+    pub(crate) fn close(mut self) -> Result<(), Error> {
+        let Some(connection) = self.connection.take() else { return Ok(()) };
         let failed = |error| Error::sqlite("close", &self.path, self.settings.patience, error);
         // A reader that is at work keeps the log alive. It is complete and the next writer takes it over.
-        match self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed) {
+        match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed) {
             Err(error) if !error.is_locked() => return Err(error),
             _ => {}
         }
-        self.connection.close().map_err(|(_, error)| failed(error))
+        connection.close().map_err(|(_, error)| failed(error))
+    }
+
+    /// Closes the file as it is and waits for nothing, because writing to it has just failed. The log stays for the next
+    /// writer.
+    pub(crate) fn abandon(mut self) {
+        self.set_patience(Duration::ZERO);
     }
 }
 
@@ -241,6 +338,38 @@ fn newest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     connection.prepare("SELECT max(ts) FROM head")?.query_row([], |row| row.get(0))
 }
 
+/// The files of a store, as they are at some time.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Files {
+    main: Option<Identity>,
+    log: Option<Identity>,
+    /// The index of the log, which connections share as memory.
+    index: Option<Identity>,
+}
+
+impl Files {
+    fn at(path: &Path) -> Self {
+        let [log, index] = COMPANIONS.map(|suffix| identity(&schema::beside(path, suffix)));
+        Self { main: identity(path), log, index }
+    }
+
+    /// Removes the log and its index where they were left by a store that is gone: either there is no file that they
+    /// could belong to, or they are those of the file that has just been lost. Applied to another file, a log is damage.
+    fn remove_orphans(self, path: &Path) {
+        let is_gone = std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let is_other = identity(path) != self.main;
+        for (suffix, ours) in COMPANIONS.into_iter().zip([self.log, self.index]) {
+            let companion = schema::beside(path, suffix);
+            if is_gone || (is_other && ours.is_some() && ours == identity(&companion)) {
+                let _ = std::fs::remove_file(companion);
+            }
+        }
+    }
+}
+
+/// The ends of the names of the log and its index.
+const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+
 /// What tells a file from another one that takes its place under the same path.
 type Identity = (u64, u64);
 
@@ -267,21 +396,21 @@ mod tests {
         store::{Entry, Found, Store, Window},
     };
 
-    const START: i64 = 1_700_000_040_000;
+    const START: i64 = 1_700_000_040_000_000;
 
-    fn open(path: &Path, now_ms: i64) -> Writer {
+    fn open(path: &Path, now_us: i64) -> Writer {
         let settings = Settings {
             service: String::from("test"),
             interval: Duration::from_secs(1),
             start_patience: Duration::ZERO,
             patience: Duration::ZERO,
         };
-        Writer::open(path, settings, now_ms).unwrap()
+        Writer::open(path, settings, now_us).unwrap()
     }
 
-    fn write(writer: &mut Writer, registry: &mut Registry, at_ms: i64) -> Result<Option<i64>, Error> {
-        let samples = registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
-        let written = writer.write(at_ms, samples, &[]);
+    fn write(writer: &mut Writer, registry: &mut Registry, at_us: i64) -> Result<Option<i64>, Error> {
+        let samples = || registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
+        let written = writer.write(at_us, samples, &[]);
         if written.is_ok() {
             registry.delivered();
         }
@@ -313,11 +442,54 @@ mod tests {
         let mut registry = Registry::default();
         let mut writer = open(&path, START);
         let mut written = Vec::new();
-        for at in [START, START + 1_000, START + 1_000, START - 7_200_000, START - 7_199_000, START + 2_000] {
+        for at in [START, START + 1_000, START + 1_000, START - 7_200_000_000, START - 7_199_000_000, START + 2_000] {
             registry.count("rows", &[], 1);
             written.push(write(&mut writer, &mut registry, at).unwrap().unwrap() - START);
         }
         assert_eq!(written, [0, 1_000, 1_001, 1_002, 1_003, 2_000]);
+    }
+
+    #[test]
+    fn flushes_that_follow_each_other_closely_do_not_run_ahead_of_the_clock() {
+        let (_folder, path) = folder();
+        let mut registry = Registry::default();
+        let mut writer = open(&path, START);
+        // The pace of 20,000 flushes in two seconds.
+        for at in (START..START + 200_000).step_by(100) {
+            registry.count("rows", &[], 1);
+            assert_eq!(write(&mut writer, &mut registry, at).unwrap(), Some(at));
+        }
+    }
+
+    #[test]
+    fn an_idle_flush_looks_at_each_sample_once() {
+        let (_folder, path) = folder();
+        let mut registry = Registry::default();
+        registry.count("rows", &[], 1);
+        let mut writer = open(&path, START);
+        write(&mut writer, &mut registry, START).unwrap();
+        let looked_at = std::cell::Cell::new(0);
+        let samples = || {
+            registry.samples().map(|(index, key, value, changed)| {
+                looked_at.set(looked_at.get() + 1);
+                Sample { index, key, value, changed }
+            })
+        };
+        assert_eq!(writer.write(START + 1_000, samples, &[]).unwrap(), None);
+        assert_eq!(looked_at.get(), 1);
+    }
+
+    #[test]
+    fn an_idle_writer_notices_within_a_second_that_its_file_is_gone() {
+        let (_folder, path) = folder();
+        let mut registry = Registry::default();
+        registry.count("rows", &[], 1);
+        let mut writer = open(&path, START);
+        write(&mut writer, &mut registry, START).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(write(&mut writer, &mut registry, START + 500_000).unwrap(), None);
+        assert!(write(&mut writer, &mut registry, START + 1_000_000).unwrap().is_some());
+        assert!(path.exists());
     }
 
     #[test]
@@ -331,18 +503,18 @@ mod tests {
             if second == 10 {
                 registry.count("rows", &[], 1);
             }
-            write(&mut writer, &mut registry, START + second * 1_000).unwrap();
+            write(&mut writer, &mut registry, START + second * 1_000_000).unwrap();
         }
         let run = START.unsigned_abs();
         // The recording begins 40 s into a minute: full rows at its first flush and at each whole minute.
-        let minute = START + 60_000 - START.rem_euclid(60_000);
+        let minute = START + 60_000_000 - START.rem_euclid(60_000_000);
         assert_eq!(
             rows(&path),
             [
                 (START, run, true, 2),
-                (START + 10_000, run, false, 1),
+                (START + 10_000_000, run, false, 1),
                 (minute, run, true, 2),
-                (minute + 60_000, run, true, 2)
+                (minute + 60_000_000, run, true, 2)
             ]
         );
     }
@@ -384,7 +556,7 @@ mod tests {
     #[test]
     fn each_recording_has_a_name_of_its_own_whatever_the_clock_says() {
         let (_folder, path) = folder();
-        for start in [START, START, START - 500_000] {
+        for start in [START, START, START - 500_000_000] {
             let mut registry = Registry::default();
             registry.count("rows", &[], 1);
             let mut writer = open(&path, start);
