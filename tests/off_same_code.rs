@@ -3,6 +3,7 @@
 //! One source is compiled twice, with the attribute and without, and the assembly of its functions is compared.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -64,14 +65,19 @@ fn body(text: &str, name: &str) -> Vec<String> {
         }
         let mut named = String::new();
         for word in code.split_inclusive(|c: char| !(c.is_alphanumeric() || "._$".contains(c))) {
-            let (label, rest) = word.split_at(word.trim_end_matches(|c: char| !(c.is_alphanumeric() || "._$".contains(c))).len());
+            let (label, rest) =
+                word.split_at(word.trim_end_matches(|c: char| !(c.is_alphanumeric() || "._$".contains(c))).len());
             // Symbols carry a hash of their crate, local labels a running number.
-            if label.starts_with(".L") || label.starts_with("_R") || label.starts_with("_ZN") || label.starts_with("anon.") {
+            if label.starts_with(".L")
+                || label.starts_with("_R")
+                || label.starts_with("_ZN")
+                || label.starts_with("anon.")
+            {
                 let number = labels.iter().position(|known| known == label).unwrap_or_else(|| {
                     labels.push(label.to_owned());
                     labels.len() - 1
                 });
-                named.push_str(&format!("label{number}{rest}"));
+                let _ = write!(named, "label{number}{rest}");
             } else {
                 named.push_str(word);
             }

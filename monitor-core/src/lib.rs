@@ -7,15 +7,15 @@
 
 // The model checker sees the shards alone; the rest of the crate hangs on statics, which it cannot have.
 #![cfg_attr(loom, allow(dead_code, unused_imports, unreachable_pub))]
-// With `off` nothing reaches the cells of call sites.
-#![cfg_attr(feature = "off", allow(dead_code, unused_imports))]
 
 mod bucket;
 mod primitive;
 mod push_list;
+#[cfg_attr(feature = "off", allow(dead_code, unused_imports))]
 mod shard;
 
 #[cfg(not(loom))]
+#[cfg_attr(feature = "off", allow(dead_code, unused_imports))]
 pub mod clock;
 #[cfg(not(loom))]
 mod collect;
@@ -31,6 +31,7 @@ mod sample;
 mod tag;
 
 #[cfg(not(loom))]
+#[cfg_attr(feature = "off", allow(dead_code, unused_imports))]
 mod site;
 
 #[cfg(all(test, loom))]

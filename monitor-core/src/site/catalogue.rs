@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::variant::Variants;
 use super::{CallSite, Mode, Objective, registered};
 use crate::bucket::UNITS;
 use crate::shard::CallCell;
@@ -97,7 +98,7 @@ impl CallSite {
 
     /// The site and all its variants.
     fn with_variants(&'static self) -> impl Iterator<Item = &'static Self> {
-        let variants = self.variants.get().into_iter().flat_map(|variants| variants.iter());
+        let variants = self.variants.get().into_iter().flat_map(Variants::iter);
         std::iter::once(self).chain(variants)
     }
 }

@@ -29,6 +29,7 @@ use once_cell::race::OnceBox;
 
 use crate::push_list::{Iter, Linked, Next, PushList};
 use crate::shard::{CallCell, CellList, table};
+use crate::tag::OwnedTags;
 
 pub use catalogue::{Figures, SiteInfo, sites};
 pub use future::{Both, Busy, Whole, boxed, future, made};
@@ -50,13 +51,13 @@ pub struct CallSite {
     id: table::Id<CallCell>,
     /// See [`plan`]; beside the id, which every call reads too.
     plan: AtomicU32,
-    next: Next<Self>,
+    next_site: Next<Self>,
     next_sibling: Next<Self>,
     pub(crate) cells: CellList<CallCell>,
     pub(crate) kinds: Kinds,
     pub(crate) meta: Meta,
     /// The tags of this variant, if it is one.
-    own_tags: Option<Box<[(Box<str>, Box<str>)]>>,
+    own_tags: Option<OwnedTags>,
     variants: OnceBox<Variants>,
 }
 
@@ -64,7 +65,7 @@ static SITES: PushList<CallSite> = PushList::new();
 
 impl Linked for CallSite {
     fn next(&self) -> &Next<Self> {
-        &self.next
+        &self.next_site
     }
 }
 
@@ -81,7 +82,7 @@ impl CallSite {
         Self {
             id: table::Id::unassigned(),
             plan: AtomicU32::new(Plan::of(&meta, Mode::AsWritten).word()),
-            next: Next::none(),
+            next_site: Next::none(),
             next_sibling: Next::none(),
             cells: CellList::new(),
             kinds: Kinds::new(),
@@ -92,7 +93,7 @@ impl CallSite {
     }
 
     /// A site like `parent` with tags of its own.
-    fn variant(parent: &Self, tags: Box<[(Box<str>, Box<str>)]>) -> Self {
+    fn variant(parent: &Self, tags: OwnedTags) -> Self {
         Self { own_tags: Some(tags), ..Self::new(parent.meta) }
     }
 

@@ -116,7 +116,7 @@ impl Plan {
     pub(crate) const fn times(self, number: u32) -> bool {
         match self.0 & Self::MODE {
             Self::FULL => true,
-            Self::SAMPLE => number % (self.0 >> Self::SAMPLE_AT) == 0,
+            Self::SAMPLE => number.is_multiple_of(self.0 >> Self::SAMPLE_AT),
             _ => false,
         }
     }
