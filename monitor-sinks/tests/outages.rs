@@ -195,8 +195,9 @@ fn flushes_of_many_threads_wait_for_a_locked_store_together() {
             scope.spawn(|| assert!(monitor.flush().unwrap_err().is_locked()));
         }
     });
-    // One drain of half a second is under way when the others ask, and one more answers them all.
-    assert!(start.elapsed() < Duration::from_millis(2_500), "{:?}", start.elapsed());
+    // One after the other, forty drains of half a second would take twenty; one that is under way when the others ask,
+    // and one more that answers them all, take about one, on a busy machine a few.
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     other.execute_batch("ROLLBACK").unwrap();
     monitor.shutdown().unwrap();
 }
