@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -382,6 +383,10 @@ fn total(name: &str, labels: &[(&str, &str)]) -> f64 {
 
 /// The first sample that has these labels, if `read` takes it.
 fn sample<T>(labels: &[(&str, &str)], read: impl Fn(&Sample<'_>) -> Option<T>) -> Option<T> {
+    // One collector at a time: a second one would see only what is recorded from then on. What none has delivered goes
+    // from each to the next, so all of them see everything.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut collector = Collector::new();
     collector.collect();
     let has = |sample: &Sample<'_>, wanted: &(&str, &str)| {
