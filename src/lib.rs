@@ -16,11 +16,12 @@ extern crate self as monitored;
 #[doc(hidden)]
 pub use monitor_core::__private;
 pub use monitor_core::{
-    CountValue, Counter, CounterHandle, Distribution, ErrorKind, Gauge, GaugeHandle, Histogram, HistogramHandle,
-    MetricBuilder, MetricError, MetricKind, Number, Sample, SampleValue, SeriesKey, SiteInfo, Timer, TimerHandle,
-    TimerSpan, Value, counter, gauge, histogram, series_limit, set_series_limit, sites, timer,
+    CountValue, Counter, CounterHandle, Distribution, ErrorKind, Figures, Gauge, GaugeHandle, Histogram,
+    HistogramHandle, MetricBuilder, MetricError, MetricKind, Mode, Number, Objective, Sample, SampleValue, SeriesKey,
+    SiteInfo, SlowCall, Timer, TimerHandle, TimerSpan, Value, counter, gauge, histogram, series_limit, set,
+    set_series_limit, sites, timer,
 };
-pub use monitor_macros::monitored;
+pub use monitor_macros::{ErrorKind, monitored};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use monitor_sinks::{
     Builder, Error, FunctionStats, Monitor, Point, Query, Series, Store, Warning, runtime::Source,

@@ -50,7 +50,7 @@ const CORE: &[Row] = &[
     ("clock", &[]),
     ("metric", &["push_list", "bucket", "distribution", "sample", "name", "tag", "shard", "clock"]),
     ("own", &["metric"]),
-    ("site", &["push_list", "name", "tag", "shard", "clock"]),
+    ("site", &["push_list", "bucket", "distribution", "sample", "name", "tag", "shard", "clock", "metric", "own"]),
     ("collect", &["bucket", "distribution", "sample", "tag", "shard", "metric", "site"]),
     ("private", &["metric", "site"]),
 ];
@@ -63,11 +63,14 @@ const CORE_UPWARD: &[(&str, &str, &str)] = &[
 const MACROS: &[Row] = &[
     ("diagnostic", &[]),
     ("limit", &[]),
-    ("args", &["diagnostic"]),
-    ("item", &[]),
     ("returned", &[]),
-    ("model", &["diagnostic", "limit", "args", "item"]),
-    ("expand", &["item", "returned", "model"]),
+    ("item", &["returned"]),
+    ("tail", &["item"]),
+    ("shape", &["returned", "item", "tail"]),
+    ("args", &["diagnostic", "limit", "item"]),
+    ("model", &["diagnostic", "limit", "returned", "item", "shape", "args"]),
+    ("expand", &["returned", "item", "tail", "shape", "args", "model"]),
+    ("error_kind", &["diagnostic", "limit"]),
 ];
 
 const SINKS: &[Row] = &[
@@ -322,7 +325,9 @@ impl Source {
                 "pub" => (true, item + 1),
                 _ => (false, item),
             };
-            let is_gate = text(tokens, at - 1) == "[" && tokens[at].text == "cfg";
+            // The level of a lint may depend on a feature too: what a feature leaves unused is not dead.
+            let is_lint = tokens[at].text == "cfg_attr" && inside.contains(&"allow");
+            let is_gate = text(tokens, at - 1) == "[" && (tokens[at].text == "cfg" || is_lint);
             let fits = text(tokens, word) == "mod" || (public && text(tokens, word) == "use");
             if !(is_doc || is_gate && fits) {
                 faults.push(format!(

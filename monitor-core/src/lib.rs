@@ -11,9 +11,11 @@
 mod bucket;
 mod primitive;
 mod push_list;
+#[cfg_attr(feature = "off", allow(dead_code, unused_imports))]
 mod shard;
 
 #[cfg(not(loom))]
+#[cfg_attr(feature = "off", allow(dead_code, unused_imports))]
 pub mod clock;
 #[cfg(not(loom))]
 mod collect;
@@ -29,6 +31,7 @@ mod sample;
 mod tag;
 
 #[cfg(not(loom))]
+#[cfg_attr(feature = "off", allow(dead_code, unused_imports))]
 mod site;
 
 #[cfg(all(test, loom))]
@@ -49,5 +52,5 @@ pub use crate::{
     },
     name::{MAX_NAME, MAX_TAG_VALUE, MAX_TAGS, MAX_UNIT, MetricError},
     sample::{MetricKind, Number, Sample, SeriesKey, Value},
-    site::{ErrorKind, SiteInfo, sites},
+    site::{ErrorKind, Figures, Mode, Objective, SiteInfo, SlowCall, set, sites},
 };

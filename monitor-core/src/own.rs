@@ -17,6 +17,9 @@ pub static CUT_TAGS: Counter = Counter::own("monitored_cut_tags_total");
 /// Records that went to an overflow series because their metric had as many series as it may have.
 pub static SERIES_OVERFLOW: Counter = Counter::own("monitored_series_overflow_total");
 
+/// Exemplars of slow calls dropped because the drain did not take them in time.
+pub static DROPPED_EXEMPLARS: Counter = Counter::own("monitored_dropped_exemplars_total");
+
 /// Times that the processor's counter was found to have jumped, after which the system's clock was used.
 pub static CLOCK_JUMPS: Counter = Counter::own("monitored_clock_jumps_total");
 

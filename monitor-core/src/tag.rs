@@ -8,6 +8,9 @@ use crate::name::{MAX_TAG_VALUE, MAX_TAGS, check_service, check_tag_key};
 /// The tag that sets the service of a series rather than a label.
 pub(crate) const SERVICE: &str = "service";
 
+/// Tags that are kept, in order of their keys.
+pub(crate) type OwnedTags = Box<[(Box<str>, Box<str>)]>;
+
 /// The tags of one record, in order of their keys, borrowed from the caller.
 pub(crate) struct Tags<'a> {
     pairs: [(&'a str, &'a str); MAX_TAGS],
@@ -63,7 +66,7 @@ impl<'a> Tags<'a> {
     }
 
     /// A copy that outlives the call.
-    pub(crate) fn to_owned(&self) -> Box<[(Box<str>, Box<str>)]> {
+    pub(crate) fn to_owned(&self) -> OwnedTags {
         self.as_slice().iter().map(|pair| (pair.0.into(), pair.1.into())).collect()
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Bodies are never parsed: they are kept as one brace group and handed on token by token. A body that is being typed
 //! therefore expands like any other, so that editors go on completing inside it, and syntax newer than the parser is no
-//! obstacle. For the same reason an `impl` block is cut into its members here instead of being parsed as a whole.
+//! obstacle. For the same reason a block is cut into its members here instead of being parsed as a whole, and a member that
+//! cannot be read is handed on for the compiler to judge.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -16,7 +17,7 @@ use syn::{Abi, Attribute, ItemImpl, Signature, Token, Type, Visibility, token};
 pub(crate) enum Item {
     /// A free function or a method.
     Function(Box<Function>),
-    /// An `impl` block.
+    /// An `impl` block, a trait definition or a module.
     Block(Box<Block>),
     /// Something that cannot be monitored.
     Other(Other),
@@ -38,14 +39,14 @@ pub(crate) struct Function {
     pub(crate) body: Group,
 }
 
-/// An `impl` block.
+/// An item that holds functions.
 pub(crate) struct Block {
+    /// What it is.
+    pub(crate) kind: BlockKind,
     /// The outer attributes, in order.
     pub(crate) attrs: Vec<Attribute>,
-    /// From `unsafe` or `impl` to the `where` clause.
+    /// Everything between them and the braces.
     pub(crate) header: TokenStream,
-    /// The type it is for.
-    pub(crate) self_ty: Type,
     /// The attributes `#![...]` at its start.
     pub(crate) inner_attrs: Vec<Attribute>,
     /// What it holds, in order.
@@ -54,10 +55,22 @@ pub(crate) struct Block {
     pub(crate) braces: Span,
 }
 
-/// One member of an `impl` block.
+/// The items that hold functions.
+pub(crate) enum BlockKind {
+    /// `impl Type` or `impl Trait for Type`, with the type.
+    Impl(Box<Type>),
+    /// `trait Name`
+    Trait(Ident),
+    /// `mod name`
+    Module(Ident),
+}
+
+/// One member of a block.
 pub(crate) enum Member {
     /// A function with a body.
     Function(Box<Function>),
+    /// A block inside a module.
+    Block(Box<Block>),
     /// A constant, a type, a macro call or something newer; none of the macro's business.
     Other(TokenStream),
 }
@@ -91,7 +104,10 @@ impl Item {
                     None => Self::Other(Other { tokens, place, kind: "a function without a body" }),
                 })
             }
-            Kind::Block => Ok(Self::Block(Box::new(Block::parse(attrs, rest)?))),
+            Kind::Block(without_braces) => Ok(match Block::parse(attrs, rest)? {
+                Some(block) => Self::Block(Box::new(block)),
+                None => Self::Other(Other { tokens, place, kind: without_braces }),
+            }),
             Kind::Other(kind) => Ok(Self::Other(Other { tokens, place, kind })),
         }
     }
@@ -148,23 +164,34 @@ impl Function {
 }
 
 impl Block {
-    fn parse(attrs: Vec<Attribute>, tokens: TokenStream) -> syn::Result<Self> {
+    /// Reads a block after its attributes. `None` if it has no braces.
+    fn parse(attrs: Vec<Attribute>, tokens: TokenStream) -> syn::Result<Option<Self>> {
         let mut header: Vec<TokenTree> = tokens.into_iter().collect();
         let content = match header.pop() {
             Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => group,
-            _ => return Err(syn::Error::new(Span::call_site(), "expected an `impl` block with its braces")),
+            _ => return Ok(None),
         };
+        let kind = BlockKind::of(&header)?;
         let header: TokenStream = header.into_iter().collect();
-        let parsed: ItemImpl = syn::parse2(with_empty_body(&header))?;
         let (inner_attrs, content) = open_body(content)?;
-        Ok(Self {
-            attrs,
-            header,
-            self_ty: *parsed.self_ty,
-            inner_attrs,
-            members: members.parse2(content.stream())?,
-            braces: content.span(),
-        })
+        let members = members.parse2(content.stream())?;
+        Ok(Some(Self { kind, attrs, header, inner_attrs, members, braces: content.span() }))
+    }
+
+    /// Whether it is a module, of whose functions only some are meant.
+    pub(crate) fn is_module(&self) -> bool {
+        matches!(self.kind, BlockKind::Module(_))
+    }
+
+    /// The name by which `only` and `except` of the module around it mean it.
+    pub(crate) fn plain_name(&self) -> Option<String> {
+        match &self.kind {
+            BlockKind::Impl(ty) => match crate::returned::bare(ty) {
+                Type::Path(path) => path.path.segments.last().map(|last| last.ident.unraw().to_string()),
+                _ => None,
+            },
+            BlockKind::Trait(name) | BlockKind::Module(name) => Some(name.unraw().to_string()),
+        }
     }
 
     /// The block with `members` in place of its own.
@@ -180,10 +207,39 @@ impl Block {
     }
 }
 
+impl BlockKind {
+    /// Tells a block by its header, which is read only as far as needed: the compiler judges the rest.
+    fn of(header: &[TokenTree]) -> syn::Result<Self> {
+        let mut words = header.iter().filter_map(|token| match token {
+            TokenTree::Ident(word) => Some(word),
+            _ => None,
+        });
+        let found = words.find(|word| ["impl", "trait", "mod"].iter().any(|keyword| word == keyword));
+        if let (Some(keyword), Some(name)) = (found, words.next()) {
+            if keyword == "trait" {
+                return Ok(Self::Trait(name.clone()));
+            }
+            if keyword == "mod" {
+                return Ok(Self::Module(name.clone()));
+            }
+        }
+        let parsed: ItemImpl = syn::parse2(with_empty_body(header))?;
+        Ok(Self::Impl(parsed.self_ty))
+    }
+}
+
+/// As it was written, less the attributes that were taken from it.
+impl ToTokens for Block {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(self.with_members(self.members.iter().map(ToTokens::to_token_stream)));
+    }
+}
+
 impl ToTokens for Member {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {
             Self::Function(function) => function.to_tokens(tokens),
+            Self::Block(block) => block.to_tokens(tokens),
             Self::Other(other) => other.to_tokens(tokens),
         }
     }
@@ -194,9 +250,7 @@ impl ToTokens for Item {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         match self {
             Self::Function(function) => function.to_tokens(tokens),
-            Self::Block(block) => {
-                tokens.extend(block.with_members(block.members.iter().map(ToTokens::to_token_stream)));
-            }
+            Self::Block(block) => block.to_tokens(tokens),
             Self::Other(other) => other.tokens.to_tokens(tokens),
         }
     }
@@ -205,7 +259,8 @@ impl ToTokens for Item {
 /// What an item is, told from its first words.
 enum Kind {
     Function,
-    Block,
+    /// A block, and what to call it if it has no braces.
+    Block(&'static str),
     Other(&'static str),
 }
 
@@ -233,12 +288,12 @@ impl Kind {
     fn of_word(word: &Ident, modifier: Option<&Ident>) -> (Self, Span) {
         let kind = match word.to_string().as_str() {
             "fn" => Self::Function,
-            "impl" => Self::Block,
+            "impl" => Self::Block("an `impl` without braces"),
+            "trait" => Self::Block("a trait alias"),
+            "mod" => Self::Block("a module in a file of its own"),
             "struct" => Self::Other("a struct"),
             "enum" => Self::Other("an enum"),
             "union" => Self::Other("a union"),
-            "trait" => Self::Other("a trait definition"),
-            "mod" => Self::Other("a module"),
             "use" => Self::Other("a `use`"),
             "type" => Self::Other("a type alias"),
             "static" => Self::Other("a static"),
@@ -298,11 +353,20 @@ fn members(input: ParseStream) -> syn::Result<Vec<Member>> {
 
 fn member(input: ParseStream) -> syn::Result<Member> {
     let attrs = input.call(Attribute::parse_outer)?;
-    if starts_function(input) {
+    let first = first_words(input);
+    if first == Some(Keyword::Fn) {
         let ahead = input.fork();
-        if let Some(function) = Function::parse(attrs.clone(), &ahead)? {
+        if let Ok(Some(function)) = Function::parse(attrs.clone(), &ahead) {
             input.advance_to(&ahead);
             return Ok(Member::Function(Box::new(function)));
+        }
+    }
+    if first == Some(Keyword::Block) {
+        let ahead = input.fork();
+        let tokens = block_tokens(&ahead)?;
+        if let Ok(Some(block)) = Block::parse(attrs.clone(), tokens) {
+            input.advance_to(&ahead);
+            return Ok(Member::Block(Box::new(block)));
         }
     }
     let mut tokens = TokenStream::new();
@@ -311,19 +375,56 @@ fn member(input: ParseStream) -> syn::Result<Member> {
     Ok(Member::Other(tokens))
 }
 
-/// Whether the next member is a function, as far as its first words tell.
-fn starts_function(input: ParseStream) -> bool {
+/// What the next member is, if it matters.
+#[derive(PartialEq, Eq)]
+enum Keyword {
+    Fn,
+    Block,
+}
+
+/// What the next member is, as far as its first words tell.
+fn first_words(input: ParseStream) -> Option<Keyword> {
     fn skip(input: ParseStream) -> syn::Result<()> {
         input.parse::<Visibility>()?;
         input.parse::<Option<Token![default]>>()?;
         input.parse::<Option<Token![const]>>()?;
         input.parse::<Option<Token![async]>>()?;
         input.parse::<Option<Token![unsafe]>>()?;
+        input.parse::<Option<Token![auto]>>()?;
         input.parse::<Option<Abi>>()?;
         Ok(())
     }
     let ahead = input.fork();
-    skip(&ahead).is_ok() && ahead.peek(Token![fn])
+    skip(&ahead).ok()?;
+    if ahead.peek(Token![fn]) {
+        Some(Keyword::Fn)
+    } else if ahead.peek(Token![impl]) || ahead.peek(Token![trait]) || ahead.peek(Token![mod]) {
+        Some(Keyword::Block)
+    } else {
+        None
+    }
+}
+
+/// The tokens of a block: up to the first braces that are no generic argument, or up to a semicolon.
+fn block_tokens(input: ParseStream) -> syn::Result<TokenStream> {
+    let mut tokens = Vec::new();
+    let mut depth = 0_usize;
+    while !input.is_empty() {
+        let token: TokenTree = input.parse()?;
+        let is_arrow = tokens.last().is_some_and(|last| is_punct(last, '-') || is_punct(last, '='));
+        match &token {
+            TokenTree::Punct(punct) if punct.as_char() == '<' => depth += 1,
+            TokenTree::Punct(punct) if punct.as_char() == '>' && !is_arrow => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let ends = is_punct(&token, ';')
+            || matches!(&token, TokenTree::Group(group) if depth == 0 && group.delimiter() == Delimiter::Brace);
+        tokens.push(token);
+        if ends {
+            break;
+        }
+    }
+    Ok(tokens.into_iter().collect())
 }
 
 /// Moves the next member over without looking into it. It ends at a semicolon or, if it is a macro call, at its braces.
@@ -348,7 +449,13 @@ fn other_member(input: ParseStream, tokens: &mut TokenStream) -> syn::Result<()>
     Ok(())
 }
 
-fn contains_word(tokens: TokenStream, word: &str) -> bool {
+/// Whether a token is that sign.
+pub(crate) fn is_punct(token: &TokenTree, expected: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == expected)
+}
+
+/// Whether a word occurs anywhere in the tokens.
+pub(crate) fn contains_word(tokens: TokenStream, word: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == word,
         TokenTree::Group(group) => contains_word(group.stream(), word),
@@ -356,10 +463,9 @@ fn contains_word(tokens: TokenStream, word: &str) -> bool {
     })
 }
 
-fn with_empty_body(header: &TokenStream) -> TokenStream {
-    let mut tokens = header.clone();
-    tokens.extend([TokenTree::Group(Group::new(Delimiter::Brace, TokenStream::new()))]);
-    tokens
+fn with_empty_body(header: &[TokenTree]) -> TokenStream {
+    let body = TokenTree::Group(Group::new(Delimiter::Brace, TokenStream::new()));
+    header.iter().cloned().chain([body]).collect()
 }
 
 fn append(tokens: &mut TokenStream, attrs: &[Attribute]) {

@@ -12,6 +12,9 @@ const MAX_VALUE: usize = 1024;
 /// The most tags of a function, after those of its block are added.
 pub(crate) const MAX_TAGS: usize = 12;
 
+/// The most calls of which one is timed.
+pub(crate) const MAX_SAMPLE: u32 = 65_536;
+
 /// Checks `name = "..."`.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
@@ -62,6 +65,48 @@ pub(crate) fn check_tag_value(value: &str) -> Result<(), String> {
     check_length("tag value", value, MAX_VALUE)
 }
 
+/// Checks `prefix = "..."`.
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), String> {
+    if prefix.is_empty() {
+        return Err("the prefix is empty; leave `prefix` out to use none".to_owned());
+    }
+    check_name(prefix).map_err(|message| message.replace("name", "prefix"))
+}
+
+/// Checks the label of a kind of error.
+pub(crate) fn check_label(label: &str) -> Result<(), String> {
+    if label.is_empty() {
+        return Err("the label is empty; leave the attribute out to use the variant's name".to_owned());
+    }
+    check_length("label", label, MAX_NAME)?;
+    match label.chars().find(|c| c.is_control()) {
+        Some(wrong) => Err(format!("{wrong:?} is not allowed in a label; control characters cannot be shown")),
+        None => Ok(()),
+    }
+}
+
+/// Reads a duration such as `250ms` or `1.5s`, in nanoseconds.
+pub(crate) fn parse_duration(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, f64); 6] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3_600e9)];
+    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = (&text[..end], text[end..].trim_start());
+    let Some(number) = number.parse::<f64>().ok().filter(|number| number.is_finite()) else {
+        return Err(format!("{text:?} is no duration; write a number and a unit, as in \"250ms\""));
+    };
+    let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+        let what = if unit.is_empty() { "the duration has no unit".to_owned() } else { format!("{unit:?} is no unit") };
+        return Err(format!("{what}; write ns, us, ms, s, m or h after the number, as in \"{number}ms\""));
+    };
+    let nanos = (number * factor).round();
+    if nanos < 1.0 {
+        return Err("the duration is zero; write at least \"1ns\"".to_owned());
+    }
+    if nanos > 9e18 {
+        return Err("the duration is longer than 285 years; write a shorter one".to_owned());
+    }
+    Ok(nanos as u64)
+}
+
 fn check_length(what: &str, text: &str, longest: usize) -> Result<(), String> {
     if text.len() <= longest {
         return Ok(());
@@ -107,6 +152,23 @@ mod tests {
             assert!(check_tag_key(bad).is_err(), "{bad}");
         }
         assert!(check_tag_key(&"k".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        for (text, nanos) in [
+            ("250ms", 250_000_000),
+            ("1ns", 1),
+            ("2us", 2_000),
+            ("1.5 s", 1_500_000_000),
+            ("3m", 180_000_000_000),
+            ("1h", 3_600_000_000_000),
+        ] {
+            assert_eq!(parse_duration(text), Ok(nanos), "{text}");
+        }
+        for text in ["", "ms", "250", "-1s", "1.2.3s", "5 minutes", "0s", "1e3s", "9999999999h"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
     }
 
     #[test]

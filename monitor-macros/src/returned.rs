@@ -3,35 +3,147 @@
 //! Types are not known to a macro: `Outcome<T>` may be an alias of `Result<T, Error>`. So the question asked here is the
 //! opposite one, which types can *not* be a `Result`; the values of all others are asked at run time.
 
-use syn::{AssocType, GenericArgument, Path, PathArguments, ReturnType, Type, TypeParamBound};
+use quote::ToTokens;
+use syn::{AssocType, GenericArgument, Path, PathArguments, PathSegment, ReturnType, Type, TypeParamBound};
 
-/// The kinds of return types that are expanded differently.
-pub(crate) enum Returned {
-    /// `-> !`: the function never returns.
-    Never,
-    /// No `Result`. The type is absent if it cannot be named, as `impl Trait` cannot.
-    Plain(Option<Type>),
-    /// Perhaps a `Result`, or something that is named otherwise and is one. Parts that cannot be named are `_`.
-    Unknown(Type),
+/// A type that is returned, by a function or by a future.
+#[derive(Clone)]
+pub(crate) struct Returned {
+    /// The type, with `_` for parts that cannot be named. Absent if all of it cannot, as `impl Trait` cannot.
+    pub(crate) ty: Option<Type>,
+    /// What its values may be.
+    pub(crate) sort: Sort,
+}
+
+/// What a value may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// Neither a `Result` nor an `Option`.
+    Plain,
+    /// An `Option`.
+    Option,
+    /// Perhaps a `Result` or an `Option`, or something that is named otherwise and is one.
+    Unknown,
+}
+
+/// The type of a function that returns a future without being `async`.
+pub(crate) struct Future {
+    /// What the future gives.
+    pub(crate) output: Returned,
+    /// Whether it is `Pin<Box<dyn Future>>`, else `impl Future`.
+    pub(crate) is_boxed: bool,
 }
 
 impl Returned {
-    /// Looks at a return type. `self_ty` is the type of the annotated block, if the function is in one.
-    pub(crate) fn of(output: &ReturnType, self_ty: Option<&Type>) -> Self {
-        let ReturnType::Type(_, ty) = output else {
-            return Self::Plain(Some(unit()));
-        };
+    /// Looks at a return type. `self_ty` is the type of the annotated block, if the function is in one. `None` for `!`.
+    pub(crate) fn of(output: &ReturnType, self_ty: Option<&Type>) -> Option<Self> {
+        match output {
+            ReturnType::Default => Some(Self { ty: Some(unit()), sort: Sort::Plain }),
+            ReturnType::Type(_, ty) => match bare(ty) {
+                Type::Never(_) => None,
+                _ => Some(Self::of_type(ty, self_ty)),
+            },
+        }
+    }
+
+    fn of_type(ty: &Type, self_ty: Option<&Type>) -> Self {
         match bare(ty) {
-            Type::Never(_) => Self::Never,
-            Type::ImplTrait(_) => Self::Plain(None),
-            Type::Tuple(tuple) if tuple.elems.is_empty() => Self::Plain(Some(unit())),
+            Type::ImplTrait(_) | Type::Never(_) => Self { ty: None, sort: Sort::Plain },
+            Type::Tuple(tuple) if tuple.elems.is_empty() => Self { ty: Some(unit()), sort: Sort::Plain },
             known => {
-                let mut named = (**ty).clone();
+                let mut named = ty.clone();
                 erase_opaque(&mut named);
-                if is_no_result(known, self_ty) { Self::Plain(Some(named)) } else { Self::Unknown(named) }
+                Self { ty: Some(named), sort: sort_of(known, self_ty) }
             }
         }
     }
+
+    /// A type of which nothing is known.
+    pub(crate) fn unnamed() -> Self {
+        Self { ty: None, sort: Sort::Unknown }
+    }
+
+    /// What a future of this type gives.
+    pub(crate) fn output(&self) -> Self {
+        let ty = self.ty.as_ref().map(|ty| syn::parse_quote!(<#ty as ::core::future::Future>::Output));
+        Self { ty, sort: Sort::Unknown }
+    }
+
+    pub(crate) fn may_be_result(&self) -> bool {
+        self.sort == Sort::Unknown
+    }
+
+    pub(crate) fn may_be_option(&self) -> bool {
+        self.sort != Sort::Plain
+    }
+
+    /// Whether the type has `Result` in its name.
+    pub(crate) fn is_called_result(&self) -> bool {
+        self.last_segment().is_some_and(|last| last.ident.to_string().ends_with("Result"))
+    }
+
+    /// Whether the type could be a boxed future under another name.
+    pub(crate) fn may_be_named_future(&self) -> bool {
+        let is_other = |name: String| name == "Self" || name == "Pin" || name.ends_with("Result");
+        self.sort == Sort::Unknown && self.last_segment().is_some_and(|last| !is_other(last.ident.to_string()))
+    }
+
+    /// Whether it may be a future on purpose, which looks like a forgotten `.await` to a lint.
+    pub(crate) fn may_be_future(&self) -> bool {
+        self.ty.as_ref().is_none_or(|ty| ty.to_token_stream().to_string().contains("Future"))
+    }
+
+    fn last_segment(&self) -> Option<&PathSegment> {
+        match bare(self.ty.as_ref()?) {
+            Type::Path(path) => path.path.segments.last(),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a return type is a future that can be wrapped in another one.
+pub(crate) fn future_of(output: &ReturnType, self_ty: Option<&Type>) -> Option<Future> {
+    let ReturnType::Type(_, ty) = output else { return None };
+    let (bounds, is_boxed) = match bare(ty) {
+        Type::ImplTrait(opaque) => (&opaque.bounds, false),
+        ty => match bare(only_argument(only_argument(ty, "Pin")?, "Box")?) {
+            Type::TraitObject(object) => (&object.bounds, true),
+            _ => return None,
+        },
+    };
+    let mut output = None;
+    for bound in bounds {
+        if let TypeParamBound::Trait(bound) = bound {
+            let last = bound.path.segments.last()?;
+            if last.ident == "Future" {
+                output = Some(output_of(last, self_ty));
+            } else if !["Send", "Sync", "Unpin"].iter().any(|auto| last.ident == auto) {
+                return None;
+            }
+        }
+    }
+    Some(Future { output: output?, is_boxed })
+}
+
+/// `T` of `Name<T>`.
+fn only_argument<'a>(ty: &'a Type, name: &str) -> Option<&'a Type> {
+    let Type::Path(path) = bare(ty) else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == name)?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(ty)) if arguments.args.len() == 1 => Some(ty),
+        _ => None,
+    }
+}
+
+/// `T` of `Future<Output = T>`.
+fn output_of(future: &PathSegment, self_ty: Option<&Type>) -> Returned {
+    let PathArguments::AngleBracketed(arguments) = &future.arguments else { return Returned::unnamed() };
+    let output = arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(AssocType { ident, ty, .. }) if ident == "Output" => Some(ty),
+        _ => None,
+    });
+    output.map_or_else(Returned::unnamed, |ty| Returned::of_type(ty, self_ty))
 }
 
 fn unit() -> Type {
@@ -51,22 +163,27 @@ pub(crate) fn bare(ty: &Type) -> &Type {
     }
 }
 
-/// Whether a type cannot be a `Result`. A user may name an own type like a primitive one; nobody does.
-fn is_no_result(ty: &Type, self_ty: Option<&Type>) -> bool {
+/// What the values of a type may be. A user may name an own type like a primitive one; nobody does.
+fn sort_of(ty: &Type, self_ty: Option<&Type>) -> Sort {
     const PRIMITIVES: [&str; 18] = [
         "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
         "usize", "str", "String",
     ];
     match bare(ty) {
-        Type::Array(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Reference(_) | Type::Slice(_) | Type::Tuple(_) => true,
-        Type::Path(path) if path.qself.is_some() => false,
+        Type::Array(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Reference(_) | Type::Slice(_) | Type::Tuple(_) => {
+            Sort::Plain
+        }
+        Type::Path(path) if path.qself.is_some() => Sort::Unknown,
         // A trait may be implemented for a `Result`, so `Self` is what its block is for.
-        Type::Path(path) if path.path.is_ident("Self") => self_ty.is_some_and(|of| is_no_result(of, None)),
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
-            last.ident == "Option"
-                || (path.path.segments.len() == 1 && PRIMITIVES.iter().any(|name| last.ident == name))
-        }),
-        _ => false,
+        Type::Path(path) if path.path.is_ident("Self") => self_ty.map_or(Sort::Unknown, |of| sort_of(of, None)),
+        Type::Path(path) => match path.path.segments.last() {
+            Some(last) if last.ident == "Option" => Sort::Option,
+            Some(last) if path.path.segments.len() == 1 && PRIMITIVES.iter().any(|name| last.ident == name) => {
+                Sort::Plain
+            }
+            _ => Sort::Unknown,
+        },
+        _ => Sort::Unknown,
     }
 }
 

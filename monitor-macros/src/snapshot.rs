@@ -63,6 +63,60 @@ snapshots! {
             async fn later(&self) -> Self { self.clone() }
         }
     }
+    trait_definition: #[monitored(prefix = "etl")] {
+        pub trait Stage: Debug {
+            const TRIES: usize = { 1 + 1 };
+            fn bodiless(&self) -> Result<(), Error>;
+            fn run(&self) -> Result<(), Error> { self.bodiless() }
+        }
+    }
+    module: #[monitored(except(other))] {
+        pub mod outer {
+            use std::io::{self, Read};
+            pub struct Row { cells: u8 }
+            impl Row { fn cells(&self) -> u8 { self.cells } }
+            pub fn parse() -> Row { private() }
+            fn private() -> Row { Row { cells: 1 } }
+            pub const fn constant() {}
+            pub fn other() {}
+            pub mod inner { pub fn deep() {} }
+        }
+    }
+    opaque_future: #[monitored] {
+        fn load(&self) -> impl Future<Output = io::Result<u8>> + Send + '_ { async move { self.read().await } }
+    }
+    boxed_future: #[monitored] {
+        fn load<'a>(&'a self) -> Pin<Box<dyn Future<Output = io::Result<u8>> + Send + 'a>> {
+            let this = self;
+            Box::pin(async move { this.read().await })
+        }
+    }
+    boxed_future_with_an_early_return: #[monitored] {
+        fn load(n: u8) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            if n == 0 { return Box::pin(ready(())); }
+            Box::pin(wait())
+        }
+    }
+    boxed_future_under_an_alias: #[monitored] {
+        fn call(&mut self, request: Request) -> Self::Future { Box::pin(async move { Ok(request) }) }
+    }
+    busy_future: #[monitored(time = busy)] {
+        async fn tick() -> Result<(), Error> { wait().await }
+    }
+    computed_tags: #[monitored(tags(region, kind = "a", size = rows.len() / 2))] {
+        fn store(region: &str, rows: Vec<u8>) -> usize { rows.len() }
+    }
+    measures: #[monitored(
+        sample = 1/16, slow = "250ms", outermost, objective(latency = "250ms", target = 99.9, errors = 0.1)
+    )] {
+        fn work() {}
+    }
+    outcomes: #[monitored(error = Failure::code, error_if = |returned| matches!(returned, Err(Failure::Fatal)))] {
+        fn work() -> Result<u8, Failure> { Ok(1) }
+    }
+    none_is_error: #[monitored(none = error)] {
+        fn find() -> Option<u8> { None }
+    }
     error: #[monitored(labels(a = "1"), name = "")] {
         fn work() -> u8 { 1 }
     }
@@ -71,7 +125,14 @@ snapshots! {
 /// A body that is being typed expands to itself; no parser of ours objects to it.
 #[test]
 fn half_typed_bodies_are_handed_on() {
-    for item in ["fn f() -> u8 { let x = ; x. }", "impl S { fn f(&self) { self. } const C: u8 = ; fn g() { if } }"] {
+    for item in [
+        "fn f() -> u8 { let x = ; x. }",
+        "impl S { fn f(&self) { self. } const C: u8 = ; fn g() { if } }",
+        "trait T { fn f(&self) { self. } fn g(&self) ; fn h(&self, a: ) {} }",
+        "mod m { pub fn f() { a. } impl S { fn g() { if } } struct T { a: } impl }",
+        "fn f() -> impl Future<Output = u8> { async move { x. } }",
+        "fn f() -> Pin<Box<dyn Future<Output = u8>>> { let x = ; Box::pin(async move { x. }) }",
+    ] {
         let expansion = crate::attribute(TokenStream::new(), item.parse().unwrap()).to_string();
         assert!(!expansion.contains("compile_error"), "{expansion}");
         assert!(expansion.contains("SITE"), "{expansion}");
@@ -79,7 +140,10 @@ fn half_typed_bodies_are_handed_on() {
 }
 
 fn check(name: &str, arguments: &str, item: &str) {
-    let expansion = crate::attribute(arguments.parse().unwrap(), item.parse().unwrap());
+    compare(name, &crate::attribute(arguments.parse().unwrap(), item.parse().unwrap()));
+}
+
+fn compare(name: &str, expansion: &TokenStream) {
     let expansion = formatted(&expansion.to_string());
     let path = format!("{}/src/snapshots/{name}.rs", env!("CARGO_MANIFEST_DIR"));
     if env::var_os("UPDATE_SNAPSHOTS").is_some() {
@@ -87,6 +151,18 @@ fn check(name: &str, arguments: &str, item: &str) {
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(kept, expansion, "\nthe expansion of `{name}` differs from its snapshot (left)");
+}
+
+#[test]
+fn the_derive_is_one_match() {
+    let item = r#"
+        enum Failure<T: Clone> where T: Debug {
+            Unit,
+            HttpStatus(u16),
+            #[error_kind("named")] Fields { field: T },
+        }
+    "#;
+    compare("error_kind", &crate::error_kind::derive(item.parse().unwrap()));
 }
 
 /// The tokens as `rustfmt` lays them out.

@@ -4,6 +4,7 @@ mod check;
 mod overhead;
 mod prove;
 mod run;
+mod survive;
 
 use std::process::ExitCode;
 
@@ -17,6 +18,11 @@ const HELP: &str = "usage: cargo xtask COMMAND
   miri              the tests of monitor-core under Miri, where it is installed
   hot-path          what a monitored call costs, against its bound
   overhead          throughput of the example with monitoring and without
+  survive [OPTION] [CRATE[@VERSION][/FEATURE,...]]...
+                    real crates from the package registry, annotated everywhere, against their own tests; five that
+                    differ if none is named. --each puts the attribute on every function, impl block and trait,
+                    --modules on inline modules, --first before all other attributes; --workspace PATH takes the
+                    `monitored` to be tried from another folder
   help              this text";
 
 fn main() -> ExitCode {
@@ -31,6 +37,7 @@ fn main() -> ExitCode {
         ["miri"] => check::miri(),
         ["hot-path"] => check::hot_path(),
         ["overhead"] => overhead::measure(),
+        ["survive", arguments @ ..] => survive::survive(arguments),
         ["help" | "--help" | "-h"] | [] => {
             println!("{HELP}");
             Ok(())

@@ -30,6 +30,21 @@ const PORTABLE: u64 = 1 << 63;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp(u64);
 
+impl Stamp {
+    /// In place of the time of a call of which nothing is counted.
+    pub(crate) const OFF: Self = Self(u64::MAX);
+    /// In place of the time of a call that is part of one that counts.
+    pub(crate) const NESTED: Self = Self(u64::MAX - 1);
+    /// In place of the time of a call whose duration is not taken.
+    pub(crate) const UNTIMED: Self = Self(u64::MAX - 2);
+
+    /// Whether this is a time, and none of the words above.
+    #[inline(always)]
+    pub(crate) const fn is_time(self) -> bool {
+        self.0 < Self::UNTIMED.0
+    }
+}
+
 /// The current time. Never blocks, never fails.
 #[inline(always)]
 #[must_use]

@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::metric::{self, Data, Series};
 use crate::sample::{MetricKind, Number, Sample, SeriesKey};
 use crate::shard::{EPOCH, KINDS};
-use crate::site::{self, CallSite};
+use crate::site::{self, CallSite, SlowCall};
 use crate::tag::SERVICE;
 use seen::{Seen, SeenCall, of_cell};
 use tracked::{TrackedSet, Undelivered};
@@ -65,6 +65,8 @@ struct SiteSeries {
     concurrent: usize,
     panicked: Option<usize>,
     cancelled: Option<usize>,
+    /// Calls that kept the latency of their objective, where there is one.
+    kept: Option<usize>,
     /// All errors, and each kind by its number.
     error: Option<usize>,
     errors: Vec<Option<usize>>,
@@ -122,6 +124,15 @@ impl Collector {
     /// Every series of this recording, each with its value and whether that still has to be delivered.
     pub fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
         self.series.samples()
+    }
+
+    /// The calls that took longer than the bound of their function (`slow = "250ms"`) and have not been taken yet.
+    ///
+    /// At most 1,024 wait; further ones are dropped, and counted in `monitored_dropped_exemplars_total`. Of several
+    /// collectors the first that asks has them.
+    #[must_use]
+    pub fn slow_calls(&mut self) -> Vec<SlowCall> {
+        site::take_slow_calls()
     }
 
     /// Marks what [`samples`](Self::samples) offers as stored.
@@ -204,8 +215,7 @@ struct SiteKey {
 
 impl SiteKey {
     fn of(site: &CallSite) -> Self {
-        let mut labels: Vec<(String, String)> =
-            site.meta.tag_pairs().iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let mut labels = site.tags();
         labels.push(("function".to_owned(), site.meta.function_label()));
         labels.push(("module".to_owned(), site.meta.module().to_owned()));
         Self { service: site.meta.service_name().map(str::to_owned), labels }
@@ -232,6 +242,8 @@ pub mod names {
     pub const ERRORS: &str = "function_errors_total";
     /// How long calls took.
     pub const DURATION: &str = "function_calls_duration_seconds";
+    /// Calls that kept the latency of their objective; of all calls that ended, see [`CALLS`].
+    pub const KEPT: &str = "function_calls_within_objective_total";
     /// Calls in flight.
     pub const CONCURRENT: &str = "function_calls_concurrent";
 }
@@ -243,6 +255,10 @@ impl SiteSeries {
             ok: series.index_of(key.calls("ok")),
             duration: series.index_of(key.series(names::DURATION, MetricKind::Timer, "seconds", None)),
             concurrent: series.index_of(key.series(names::CONCURRENT, MetricKind::Gauge, "", None)),
+            kept: site
+                .meta
+                .latency_bound()
+                .map(|_| series.index_of(key.series(names::KEPT, MetricKind::Counter, "", None))),
             panicked: None,
             cancelled: None,
             error: None,
@@ -254,6 +270,9 @@ impl SiteSeries {
     fn add(&mut self, site: &CallSite, series: &mut TrackedSet, gained: &SeenCall) {
         series.count(self.ok, Number::Int(gained.ok));
         series.distribute(self.duration, &gained.durations());
+        if let Some(kept) = self.kept {
+            series.count(kept, Number::Int(gained.kept));
+        }
         let rare = [
             (&mut self.panicked, gained.panicked, "panicked"),
             (&mut self.cancelled, gained.cancelled, "cancelled"),

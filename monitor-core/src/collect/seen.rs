@@ -77,6 +77,8 @@ pub(super) struct SeenCall {
     pub(super) panicked: u64,
     pub(super) cancelled: u64,
     pub(super) errors: [u64; KINDS],
+    /// Calls that kept the latency of their objective.
+    pub(super) kept: u64,
     buckets: Vec<(u16, u64)>,
     sum_units: u64,
     extremes: Option<(u64, u64)>,
@@ -99,6 +101,7 @@ impl SeenCall {
 pub(super) struct SeenCallCell {
     ends: Ends,
     starts: u32,
+    kept: u32,
     total_started: u64,
     total_ended: u64,
     sum_units: u64,
@@ -125,6 +128,9 @@ impl SeenCallCell {
                 *total += errors;
             }
             self.ends = ends;
+            let kept = cell.kept();
+            gained.kept += fresh(kept, self.kept);
+            self.kept = kept;
             let seen = self.buckets.get_or_insert_with(|| Box::new([0; CALL_BUCKETS]));
             cell.take_buckets(seen, |bucket, count| gained.buckets.push((bucket, count)));
             let sum = cell.sum();

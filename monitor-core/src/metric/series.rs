@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::family::Family;
 use crate::push_list::{Iter, Linked, Next, PushList};
 use crate::shard::{Cell, CellList, CounterCell, ValueCell, table};
+use crate::tag::OwnedTags;
 
 /// A series. Made once, never freed: its number is bounded by the families' limits.
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) family: &'static Family,
-    pub(crate) tags: Box<[(Box<str>, Box<str>)]>,
+    pub(crate) tags: OwnedTags,
     pub(crate) hash: u64,
     pub(crate) data: Data,
     /// The next series of the family with the same low bits of the hash.
@@ -93,7 +94,7 @@ impl Linked<InProcess> for Series {
 static SERIES: PushList<Series, InProcess> = PushList::new();
 
 impl Series {
-    pub(super) fn new(family: &'static Family, tags: Box<[(Box<str>, Box<str>)]>, hash: u64, data: Data) -> Self {
+    pub(super) fn new(family: &'static Family, tags: OwnedTags, hash: u64, data: Data) -> Self {
         Self { family, tags, hash, data, next_in_family: Next::none(), next_in_process: Next::none() }
     }
 

@@ -16,7 +16,7 @@
 
 use crate::bucket::CALL_BUCKETS;
 use crate::primitive::atomic::{AtomicU32, AtomicU64, Ordering};
-use crate::shard::bump::{bump32, bump64, own64, publish32};
+use crate::shard::bump::{bump32, bump64, own32, own64, publish32};
 use crate::shard::{Cell, Extremes, Link};
 
 /// Kinds of error told apart at one call site; the last one collects all further ones.
@@ -35,6 +35,10 @@ pub(crate) struct CallCell {
     panicked: AtomicU32,
     cancelled: AtomicU32,
     errors: [AtomicU32; KINDS],
+    /// Calls that kept the latency of their objective.
+    kept: AtomicU32,
+    /// How deep the thread is in a recursion of which only the outermost call counts.
+    depth: AtomicU32,
     link: Link<Self>,
     histogram: [AtomicU32; CALL_BUCKETS],
 }
@@ -69,6 +73,8 @@ impl Cell for CallCell {
             panicked: AtomicU32::new(0),
             cancelled: AtomicU32::new(0),
             errors: std::array::from_fn(|_| AtomicU32::new(0)),
+            kept: AtomicU32::new(0),
+            depth: AtomicU32::new(0),
             link: Link::owned(),
             // Bucket 0 starts at -1: it pays for the 0 that waits before the first call.
             histogram: std::array::from_fn(|bucket| AtomicU32::new(if bucket == 0 { u32::MAX } else { 0 })),
@@ -81,10 +87,38 @@ impl Cell for CallCell {
 }
 
 impl CallCell {
-    /// Counts the start of a call. Only the owner of the cell calls this.
+    /// Counts the start of a call; returns its number on this cell. Only the owner of the cell calls this.
     #[inline(always)]
-    pub(crate) fn start(&self) {
-        bump32(&self.starts);
+    pub(crate) fn start(&self) -> u32 {
+        let number = own32(&self.starts);
+        self.starts.store(number.wrapping_add(1), Ordering::Relaxed);
+        number
+    }
+
+    /// Goes one call deeper; returns whether the thread was in such a call already.
+    #[inline]
+    pub(crate) fn descend(&self) -> bool {
+        bump32(&self.depth);
+        own32(&self.depth) > 1
+    }
+
+    /// Comes back from a nested call.
+    #[inline]
+    pub(crate) fn ascend(&self) {
+        self.depth.store(own32(&self.depth).saturating_sub(1), Ordering::Relaxed);
+    }
+
+    /// Comes back from the outermost call.
+    #[inline]
+    pub(crate) fn surface(&self) {
+        if own32(&self.depth) != 0 {
+            self.depth.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a call that kept the latency of its objective. Before its end is counted.
+    pub(crate) fn keep_objective(&self) {
+        bump32(&self.kept);
     }
 
     /// Counts the end of a call that took `units`, in the current epoch. Only the owner of the cell calls this.
@@ -95,6 +129,12 @@ impl CallCell {
         publish32(&self.histogram[bucket_of(before)]);
         bump64(&self.sum, units);
         self.extremes.record(epoch, units);
+        self.count(end);
+    }
+
+    /// Counts the end of a call without its duration. Only the owner of the cell calls this.
+    #[inline(always)]
+    pub(crate) fn count(&self, end: End) {
         // Last, and published: see `ends`.
         match end {
             End::Ok => publish32(&self.ok),
@@ -125,6 +165,11 @@ impl CallCell {
     /// The calls started so far. Read after the ends of all cells, so that no call ends before it starts.
     pub(crate) fn starts(&self) -> u32 {
         self.starts.load(Ordering::Acquire)
+    }
+
+    /// The calls that kept the latency of their objective, wrapping.
+    pub(crate) fn kept(&self) -> u32 {
+        self.kept.load(Ordering::Relaxed)
     }
 
     /// The sum of all durations in units, wrapping.

@@ -32,6 +32,12 @@ impl<C> Id<C> {
         self.number.load(Ordering::Relaxed)
     }
 
+    /// Whether the number was given out.
+    #[inline(always)]
+    pub(crate) fn is_assigned(&self) -> bool {
+        self.number() != 0
+    }
+
     /// Gives out a number on first use. Returns whether the caller is the one who did so.
     pub(crate) fn assign(&self) -> bool {
         static NEXT: AtomicU32 = AtomicU32::new(1);

@@ -1,7 +1,13 @@
 //! What a call site knows about itself at build time, and the names that follow from it.
 
+use std::time::Duration;
+
+use super::objective::Objective;
+use super::plan::Time;
+
 /// The description of a call site. Built by the macro in a `const`, a step a fact.
 #[derive(Debug, Clone, Copy)]
+#[must_use = "a description does nothing by itself"]
 pub struct Meta {
     function: &'static str,
     module: &'static str,
@@ -10,53 +16,111 @@ pub struct Meta {
     path: Option<fn() -> &'static str>,
     name: Option<&'static str>,
     service: Option<&'static str>,
+    prefix: Option<&'static str>,
     tags: &'static [(&'static str, &'static str)],
+    sample: u32,
+    time: Time,
+    slow: Option<Duration>,
+    objective: Option<Objective>,
+    is_outermost: bool,
+    is_async: bool,
 }
 
 impl Meta {
     /// A function (`parse`, or `Type::method`) in `module`, at a place in the source.
-    #[must_use]
     pub const fn new(function: &'static str, module: &'static str, file: &'static str, line: u32) -> Self {
-        Self { function, module, file, line, path: None, name: None, service: None, tags: &[] }
+        Self {
+            function,
+            module,
+            file,
+            line,
+            path: None,
+            name: None,
+            service: None,
+            prefix: None,
+            tags: &[],
+            sample: 1,
+            time: Time::Wall,
+            slow: None,
+            objective: None,
+            is_outermost: false,
+            is_async: false,
+        }
     }
 
     /// Where the function lies, as `type_name` tells it of a type declared in its body: so a method that is annotated
     /// by itself gets its type's name, which the macro cannot see.
-    #[must_use]
     pub const fn located(mut self, path: fn() -> &'static str) -> Self {
         self.path = Some(path);
         self
     }
 
     /// A name of the user's instead of the function's.
-    #[must_use]
     pub const fn named(mut self, name: &'static str) -> Self {
         self.name = Some(name);
         self
     }
 
     /// The service that the site belongs to.
-    #[must_use]
     pub const fn service(mut self, service: &'static str) -> Self {
         self.service = Some(service);
         self
     }
 
     /// Fixed tags.
-    #[must_use]
     pub const fn tags(mut self, tags: &'static [(&'static str, &'static str)]) -> Self {
         self.tags = tags;
         self
     }
 
+    /// A prefix before the function's name: `prefix::function`.
+    pub const fn prefixed(mut self, prefix: &'static str) -> Self {
+        self.prefix = Some(prefix);
+        self
+    }
+
+    /// One call in so many is timed.
+    pub const fn sampled(mut self, one_in: u32) -> Self {
+        self.sample = one_in;
+        self
+    }
+
+    /// What the duration of a call is.
+    pub const fn timed(mut self, time: Time) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// Calls that take longer than this leave an exemplar.
+    pub const fn slow(mut self, bound: Duration) -> Self {
+        self.slow = Some(bound);
+        self
+    }
+
+    /// What the function has promised.
+    pub const fn objective(mut self, objective: Objective) -> Self {
+        self.objective = Some(objective);
+        self
+    }
+
+    /// Only the outermost call of a recursion counts.
+    pub const fn outermost(mut self) -> Self {
+        self.is_outermost = true;
+        self
+    }
+
+    /// The function returns a future.
+    pub const fn asynchronous(mut self) -> Self {
+        self.is_async = true;
+        self
+    }
+
     /// The label `function`: the user's name, else `Type::method`, else the plain name.
     pub(crate) fn function_label(&self) -> String {
-        if let Some(name) = self.name {
-            return name.to_owned();
-        }
-        self.path
-            .and_then(|path| function_of(path(), self.module, self.function))
-            .unwrap_or_else(|| self.function.to_owned())
+        let own = self.name.map(str::to_owned);
+        let found = || self.path.and_then(|path| function_of(path(), self.module, self.function));
+        let label = own.or_else(found).unwrap_or_else(|| self.function.to_owned());
+        self.prefix.map_or(label.clone(), |prefix| format!("{prefix}::{label}"))
     }
 
     /// The label `module`.
@@ -72,6 +136,43 @@ impl Meta {
     /// The user's tags.
     pub(crate) const fn tag_pairs(&self) -> &'static [(&'static str, &'static str)] {
         self.tags
+    }
+
+    pub(crate) const fn sample(&self) -> u32 {
+        self.sample
+    }
+
+    pub(crate) const fn time(&self) -> Time {
+        self.time
+    }
+
+    pub(crate) const fn is_outermost(&self) -> bool {
+        self.is_outermost
+    }
+
+    pub(crate) const fn is_async(&self) -> bool {
+        self.is_async
+    }
+
+    pub(crate) const fn slow_bound(&self) -> Option<Duration> {
+        self.slow
+    }
+
+    pub(crate) const fn objective_of(&self) -> Option<Objective> {
+        self.objective
+    }
+
+    /// Whether something is done with each duration beside counting it.
+    pub(crate) const fn is_watched(&self) -> bool {
+        self.slow.is_some() || self.latency_bound().is_some()
+    }
+
+    /// How long a call may take to keep its objective.
+    pub(crate) const fn latency_bound(&self) -> Option<Duration> {
+        match &self.objective {
+            Some(objective) => objective.latency_bound(),
+            None => None,
+        }
     }
 
     /// File and line of the function.

@@ -4,6 +4,16 @@
 //! asks the value, by autoref specialisation (David Tolnay's technique): method lookup on `&&&Probe` takes the first of
 //! three traits that fits, a `Result` whose error names its kind, any other `Result`, any value. Only the error path
 //! costs anything. A generic `T` that happens to be a `Result` is seen as a plain value.
+//!
+//! Where the attribute says what an error is, or what it is called, the functions here decide: [`ok_if`], [`error_if`] and
+//! [`labelled`].
+
+use std::borrow::Cow;
+
+use once_cell::race::OnceBox;
+
+use crate::name::MAX_NAME;
+use crate::tag::hash_name;
 
 /// Names the kind of an error, for the label `error_type`.
 ///
@@ -90,13 +100,117 @@ pub enum Outcome {
     Error(Label),
 }
 
+/// The outcome of a call whose attribute says what an error is called: `error = label`.
+#[inline(always)]
+pub fn labelled<T, E, L: ErrorLabel>(returned: &Result<T, E>, label: impl FnOnce(&E) -> L) -> Outcome {
+    match returned {
+        Ok(_) => Outcome::Ok,
+        Err(error) => Outcome::Error(label(error).into_label()),
+    }
+}
+
+/// The outcome of a call whose attribute says what is no error: `ok_if = predicate`. What else it is called, `kind` knows.
+#[inline(always)]
+pub fn ok_if<R: ?Sized>(returned: &R, is_ok: impl FnOnce(&R) -> bool, kind: impl FnOnce(&R) -> Outcome) -> Outcome {
+    if is_ok(returned) { Outcome::Ok } else { kind(returned).or_error("not_ok") }
+}
+
+/// The outcome of a call whose attribute says what is an error: `error_if = predicate`. What it is called, `kind` knows.
+#[inline(always)]
+pub fn error_if<R: ?Sized>(
+    returned: &R,
+    is_error: impl FnOnce(&R) -> bool,
+    kind: impl FnOnce(&R) -> Outcome,
+) -> Outcome {
+    if is_error(returned) { kind(returned).or_error("error_if") } else { Outcome::Ok }
+}
+
+impl Outcome {
+    /// An error under the label it has by itself, or under `label`.
+    fn or_error(self, label: &'static str) -> Self {
+        match self {
+            Self::Ok => Self::Error(Label::Kind(label)),
+            error @ Self::Error(_) => error,
+        }
+    }
+}
+
+/// What a function given as `error = ...` may return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the label of an error",
+    note = "return `&'static str`, `String` or `Cow<'static, str>`; labels should be few"
+)]
+pub trait ErrorLabel {
+    /// The label.
+    fn into_label(self) -> Label;
+}
+
+impl ErrorLabel for &'static str {
+    #[inline]
+    fn into_label(self) -> Label {
+        Label::Kind(self)
+    }
+}
+
+impl ErrorLabel for String {
+    fn into_label(self) -> Label {
+        Label::Kind(interned(&self))
+    }
+}
+
+impl ErrorLabel for Cow<'static, str> {
+    fn into_label(self) -> Label {
+        match self {
+            Cow::Borrowed(label) => Label::Kind(label),
+            Cow::Owned(label) => label.into_label(),
+        }
+    }
+}
+
+/// How many labels made at run time a process may have.
+const INTERNED: usize = 1024;
+
+/// How many places a label may be at.
+const PLACES: usize = 16;
+
+/// Labels that live on. There is no lock, and no more than [`INTERNED`] of them are ever kept: a label for which there is no
+/// place counts as `other`.
+struct Labels([OnceBox<String>; INTERNED]);
+
+impl Labels {
+    const fn new() -> Self {
+        Self([const { OnceBox::new() }; INTERNED])
+    }
+
+    fn keep(&self, label: &str) -> &str {
+        let label = &label[..label.floor_char_boundary(MAX_NAME)];
+        let hash = (hash_name(label) >> 32) as usize;
+        (0..PLACES)
+            .map(|step| self.0[(hash + step) % INTERNED].get_or_init(|| Box::new(label.to_owned())).as_str())
+            .find(|kept| *kept == label)
+            .unwrap_or(super::kind::OTHER)
+    }
+}
+
+fn interned(label: &str) -> &'static str {
+    static LABELS: Labels = Labels::new();
+    LABELS.keep(label)
+}
+
 /// Wraps a returned value while it is asked for its outcome.
 #[derive(Debug)]
 pub struct Probe<'a, T: ?Sized>(pub &'a T);
 
-/// The three answers, from the most to the least specific; see the module's header.
+/// The answers, from the most to the least specific; see the module's header. `ByNone` takes part where the attribute says
+/// `none = error`.
 pub mod probe {
     use super::{ErrorKind, Label, Outcome, Probe};
+
+    /// An `Option`, of which `None` is an error.
+    pub trait ByNone {
+        /// The outcome of the call.
+        fn outcome(&self) -> Outcome;
+    }
 
     /// A `Result` whose error names its kind.
     pub trait ByKind {
@@ -114,6 +228,16 @@ pub mod probe {
     pub trait ByValue {
         /// The outcome of the call.
         fn outcome(&self) -> Outcome;
+    }
+
+    impl<T> ByNone for &&&Probe<'_, Option<T>> {
+        #[inline(always)]
+        fn outcome(&self) -> Outcome {
+            match self.0 {
+                Some(_) => Outcome::Ok,
+                None => Outcome::Error(Label::Kind("none")),
+            }
+        }
     }
 
     impl<T, E: ErrorKind> ByKind for &&Probe<'_, Result<T, E>> {
@@ -231,5 +355,36 @@ mod tests {
         let fine: Result<(), String> = Ok(());
         assert_eq!((&&&Probe(&fine)).outcome(), Outcome::Ok);
         assert_eq!((&&&Probe(&5)).outcome(), Outcome::Ok);
+    }
+
+    #[test]
+    #[allow(clippy::needless_borrow)]
+    fn none_is_an_error_where_it_is_said_so() {
+        use super::probe::{ByNone as _, ByType as _, ByValue as _};
+        assert_eq!((&&&&Probe(&None::<u8>)).outcome(), Outcome::Error(Label::Kind("none")));
+        assert_eq!((&&&&Probe(&Some(1))).outcome(), Outcome::Ok);
+        let failed: Result<(), u8> = Err(1);
+        assert_eq!((&&&&Probe(&failed)).outcome(), Outcome::Error(Label::Type("u8")));
+        assert_eq!((&&&&Probe(&1)).outcome(), Outcome::Ok);
+    }
+
+    #[test]
+    fn predicates_decide_and_errors_keep_their_labels() {
+        let by_value = |_: &Result<u8, u8>| Outcome::Error(Label::Kind("own"));
+        assert_eq!(ok_if(&Ok(1), Result::is_ok, by_value), Outcome::Ok);
+        assert_eq!(ok_if(&Err(1), Result::is_ok, by_value), Outcome::Error(Label::Kind("own")));
+        assert_eq!(error_if(&3, |n| *n > 2, |_| Outcome::Ok), Outcome::Error(Label::Kind("error_if")));
+        assert_eq!(error_if(&1, |n| *n > 2, |_| Outcome::Ok), Outcome::Ok);
+        assert_eq!(labelled(&Err::<(), _>(7), |n| format!("code_{n}")), Outcome::Error(Label::Kind("code_7")));
+    }
+
+    #[test]
+    fn labels_made_at_run_time_are_bounded() {
+        let labels = Labels::new();
+        let one = labels.keep("one");
+        assert!(std::ptr::eq(one, labels.keep(&String::from("one"))));
+        assert_eq!(labels.keep(&"ä".repeat(500)).len(), MAX_NAME);
+        let kept = (0..10_000).filter(|n| labels.keep(&format!("label {n}")) != crate::site::kind::OTHER).count();
+        assert!(kept <= INTERNED, "{kept}");
     }
 }

@@ -1,29 +1,35 @@
-//! An `impl` block: its methods one by one, everything else as it was.
+//! A block: its functions one by one, everything else as it was.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{Type, TypeParamBound};
 
 use super::function;
-use crate::item::{Block, Member};
+use crate::item::{Block, BlockKind, Member};
 use crate::model::Plan;
 use crate::returned::bare;
 
-/// The block with the methods monitored that `plans` names.
+/// The block with the functions monitored that `plans` names.
 pub(super) fn expand(block: &Block, plans: &[Plan]) -> TokenStream {
-    let context = Context { type_name: short_name(&block.self_ty), self_ty: &block.self_ty };
+    let context = Context {
+        type_name: match &block.kind {
+            BlockKind::Impl(ty) => Some(short_name(ty)),
+            BlockKind::Trait(name) => Some(name.unraw().to_string()),
+            BlockKind::Module(_) => None,
+        },
+    };
     block.with_members(block.members.iter().zip(plans).map(|pair| match pair {
-        (Member::Function(method), Plan::Monitor(settings)) => function::expand(method, settings, Some(&context)),
+        (Member::Function(function), Plan::Monitor(monitor)) => function::expand(function, monitor, Some(&context)),
+        (Member::Block(block), Plan::Block(plans)) => expand(block, plans),
         (member, _) => member.to_token_stream(),
     }))
 }
 
-/// What a method takes from its block.
-pub(super) struct Context<'a> {
-    /// The type as it is shown in front of a method's name.
-    pub(super) type_name: String,
-    /// The type as it was written.
-    pub(super) self_ty: &'a Type,
+/// What a function takes from its block.
+pub(super) struct Context {
+    /// The type or trait as it is shown in front of a method's name; a module's functions have none.
+    pub(super) type_name: Option<String>,
 }
 
 /// A type in few words: the last segment of a path without its generics, and the outline of anything else.

@@ -5,27 +5,35 @@ use quote::{ToTokens, quote_spanned};
 use syn::Type;
 
 use super::block::Context;
+use super::outcome::Outcome;
 use super::site;
+use crate::args::Time;
 use crate::item::{Function, braced};
-use crate::model::Settings;
+use crate::model::{Monitor, Settings};
 use crate::returned::Returned;
+use crate::shape::{Guarded, Shape};
+use crate::tail::Tail;
 
 /// The function, monitored. `context` is the annotated block it is in, if any.
-pub(super) fn expand(function: &Function, settings: &Settings, context: Option<&Context>) -> TokenStream {
+pub(super) fn expand(function: &Function, monitor: &Monitor, context: Option<&Context>) -> TokenStream {
+    let Monitor { settings, shape } = monitor;
+    // Locals made with this span are invisible to the body, and lints know that no user wrote them.
+    let span = Span::mixed_site().located_at(function.body.span());
     let parts = Parts {
-        // Locals made with this span are invisible to the body, and lints know that no user wrote them.
-        span: Span::mixed_site().located_at(function.body.span()),
-        runtime: site::runtime(settings.krate.as_ref()),
-        site: site::expand(function, settings, context),
+        span,
+        runtime: site::runtime(settings, span),
+        site: site::expand(function, monitor, context),
+        settings,
         body: &function.body,
     };
-    let returned = Returned::of(&function.sig.output, context.map(|context| context.self_ty));
-    let monitored = if function.sig.asyncness.is_some() {
-        parts.future(&returned)
-    } else if function.may_have_attribute("track_caller") {
-        parts.guarded("enter")
-    } else {
-        parts.call(&returned)
+    let monitored = match shape {
+        Shape::Call(returned) => parts.call(returned),
+        Shape::Async(returned) => parts.future(returned),
+        Shape::Guarded(Guarded::NeverAsync) => parts.guarded("start"),
+        Shape::Guarded(_) => parts.guarded("enter"),
+        Shape::Tail(returned, tail) => parts.tail(returned, tail),
+        Shape::Opaque(returned) => parts.made(returned, None),
+        Shape::Boxed(returned, ty) => parts.made(returned, Some(ty)),
     };
     let mut tokens = TokenStream::new();
     function.head_to_tokens(&mut tokens);
@@ -41,6 +49,7 @@ struct Parts<'a> {
     span: Span,
     runtime: TokenStream,
     site: TokenStream,
+    settings: &'a Settings,
     body: &'a Group,
 }
 
@@ -50,40 +59,68 @@ impl Parts<'_> {
     /// The return type is given to the function that is called, not to the closure: it reaches the closure from there,
     /// so that coercions at `return` work.
     fn call(&self, returned: &Returned) -> TokenStream {
-        let Self { span, runtime, site, body } = self;
-        match returned {
-            Returned::Never => self.guarded("enter"),
-            Returned::Plain(None) => quote_spanned!(*span=> #runtime::call_ok(#site, move || #body)),
-            Returned::Plain(Some(ty)) => quote_spanned!(*span=> #runtime::call_ok::<#ty>(#site, move || #body)),
-            Returned::Unknown(ty) => {
-                let outcome = self.outcome(&quote_spanned!(*span=> returned));
-                quote_spanned!(*span=> #runtime::call::<#ty>(#site, move || #body, |returned| #outcome))
+        let Self { span, runtime, body, .. } = self;
+        let (before, site) = self.site_before();
+        let generics = returned.ty.as_ref().map(|ty| quote_spanned!(*span=> ::<#ty>));
+        match self.outcome(returned).of_reference(&quote_spanned!(*span=> returned)) {
+            None => quote_spanned!(*span=> #before #runtime::call_ok #generics(#site, move || #body)),
+            Some(outcome) => {
+                quote_spanned!(*span=> #before #runtime::call #generics(#site, move || #body, |returned| #outcome))
             }
         }
     }
 
-    /// An asynchronous body becomes a future inside the function's own; the guard lives beside it.
+    /// An asynchronous body becomes a future inside the function's own; the guard lies beside it.
     fn future(&self, returned: &Returned) -> TokenStream {
         let Self { span, runtime, site, .. } = self;
-        let (ty, outcome) = match returned {
-            Returned::Never => return self.guarded("start"),
-            Returned::Plain(ty) => (ty.as_ref(), quote_spanned!(*span=> #runtime::Outcome::Ok)),
-            Returned::Unknown(ty) => (Some(ty), self.outcome(&quote_spanned!(*span=> &returned))),
-        };
-        let allow = may_be_future(ty).then(|| quote_spanned!(*span=> #[allow(clippy::async_yields_async)]));
-        let output = ty.map(|ty| self.output(ty));
+        let allow = returned.may_be_future().then(|| quote_spanned!(*span=> #[allow(clippy::async_yields_async)]));
+        let output = returned.ty.as_ref().map(|ty| self.output(ty));
         let body = self.nested_body();
+        let future = quote_spanned!(*span=> async move { #output #body });
+        if self.is_polled() {
+            let future = quote_spanned!(*span=> { #allow let body = #future; body });
+            let wrapped = self.wrapped(returned, site, &future);
+            return quote_spanned!(*span=> #wrapped.await);
+        }
+        let outcome = self
+            .outcome(returned)
+            .of_reference(&quote_spanned!(*span=> &returned))
+            .unwrap_or_else(|| quote_spanned!(*span=> #runtime::Outcome::Ok));
         quote_spanned! {*span=>
             let span = #runtime::start(#site);
             #allow
-            let returned = async move {
-                #output
-                #body
-            }
-            .await;
+            let returned = #future.await;
             span.finish(#outcome);
             returned
         }
+    }
+
+    /// A body that ends with a boxed future: what is boxed is the future inside of the one that measures it.
+    fn tail(&self, returned: &Returned, tail: &Tail) -> TokenStream {
+        let Self { span, site, .. } = self;
+        let body = tail.with(|future| self.wrapped(returned, &quote_spanned!(*span=> site), future));
+        quote_spanned!(*span=> let site = #site; #body)
+    }
+
+    /// A body that gives a future, which may be boxed as `ty`.
+    fn made(&self, returned: &Returned, ty: Option<&Type>) -> TokenStream {
+        let Self { span, runtime, body, .. } = self;
+        let (before, site) = self.site_before();
+        let outcome = self.outcome_function(returned);
+        let output = self.output_type(returned);
+        let (make, ty) = match ty {
+            None => (self.ident("made"), quote_spanned!(*span=> _)),
+            Some(ty) => (self.ident("boxed"), ty.to_token_stream()),
+        };
+        let meter = self.meter();
+        quote_spanned!(*span=> #before #runtime::#make::<#meter, #output, #ty, _>(#site, move || #body, #outcome))
+    }
+
+    /// A future inside the one that measures it.
+    fn wrapped(&self, returned: &Returned, site: &TokenStream, future: &TokenStream) -> TokenStream {
+        let Self { span, runtime, .. } = self;
+        let (outcome, output, meter) = (self.outcome_function(returned), self.output_type(returned), self.meter());
+        quote_spanned!(*span=> #runtime::future::<#meter, #output, _, _>(#site, #future, #outcome))
     }
 
     /// Only a guard, for bodies that must not be moved into a closure or that never return.
@@ -92,11 +129,55 @@ impl Parts<'_> {
     /// caught, so that all calls that do not panic count as successful.
     fn guarded(&self, begin: &str) -> TokenStream {
         let Self { span, runtime, site, .. } = self;
-        let (begin, body) = (Ident::new(begin, *span), self.nested_body());
+        let (begin, body) = (self.ident(begin), self.nested_body());
         quote_spanned! {*span=>
             let _span = #runtime::#begin(#site);
             #body
         }
+    }
+
+    /// The site, and what has to stand before its use. Tags that are worked out borrow arguments that the body may move,
+    /// so they have to be done with in a statement of their own.
+    fn site_before(&self) -> (Option<TokenStream>, TokenStream) {
+        let Self { span, site, .. } = self;
+        if site::has_computed_tags(self.settings) {
+            (Some(quote_spanned!(*span=> let site = #site;)), quote_spanned!(*span=> site))
+        } else {
+            (None, site.clone())
+        }
+    }
+
+    /// Whether polls are timed one by one.
+    fn is_polled(&self) -> bool {
+        matches!(self.settings.time, Some(Time::Busy | Time::Both))
+    }
+
+    /// The type that says which time is the duration.
+    fn meter(&self) -> TokenStream {
+        let meter = self.ident(match self.settings.time {
+            Some(Time::Busy) => "Busy",
+            Some(Time::Both) => "Both",
+            _ => "Whole",
+        });
+        let runtime = &self.runtime;
+        quote_spanned!(self.span=> #runtime::#meter)
+    }
+
+    fn output_type(&self, returned: &Returned) -> TokenStream {
+        returned.ty.as_ref().map_or_else(|| quote_spanned!(self.span=> _), ToTokens::to_token_stream)
+    }
+
+    /// The function that tells the outcome of a future from a reference to its value.
+    fn outcome_function(&self, returned: &Returned) -> TokenStream {
+        let Self { span, runtime, .. } = self;
+        match self.outcome(returned).of_reference(&quote_spanned!(*span=> returned)) {
+            None => quote_spanned!(*span=> |_| #runtime::Outcome::Ok),
+            Some(outcome) => quote_spanned!(*span=> |returned| #outcome),
+        }
+    }
+
+    fn outcome<'a>(&'a self, returned: &'a Returned) -> Outcome<'a> {
+        Outcome { span: self.span, runtime: &self.runtime, settings: self.settings, returned }
     }
 
     /// The body where it is the last expression of a block. Its braces are needed there, which a lint about needless
@@ -114,20 +195,7 @@ impl Parts<'_> {
         }
     }
 
-    /// What the value behind a reference means. Method lookup picks the most telling of the three traits.
-    fn outcome(&self, reference: &TokenStream) -> TokenStream {
-        let runtime = &self.runtime;
-        quote_spanned! {self.span=>
-            {
-                use #runtime::probe::{ByKind as _, ByType as _, ByValue as _};
-                (&&&#runtime::Probe(#reference)).outcome()
-            }
-        }
+    fn ident(&self, name: &str) -> Ident {
+        Ident::new(name, self.span)
     }
-}
-
-/// Whether a function may return a future on purpose, which looks like a forgotten `.await` to a lint. Types that cannot
-/// be named are `None`.
-fn may_be_future(ty: Option<&Type>) -> bool {
-    ty.is_none_or(|ty| ty.to_token_stream().to_string().contains("Future"))
 }

@@ -10,19 +10,20 @@
 
 mod block;
 mod function;
+mod outcome;
 mod site;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
 use crate::item::Item;
-use crate::model::Model;
+use crate::model::Plan;
 
 /// The item with its functions monitored.
-pub(crate) fn expand(item: &Item, model: &Model) -> TokenStream {
-    match (item, model) {
-        (Item::Function(item), Model::Function(settings)) => function::expand(item, settings, None),
-        (Item::Block(item), Model::Block(plans)) => block::expand(item, plans),
+pub(crate) fn expand(item: &Item, plan: &Plan) -> TokenStream {
+    match (item, plan) {
+        (Item::Function(item), Plan::Monitor(monitor)) => function::expand(item, monitor, None),
+        (Item::Block(item), Plan::Block(plans)) => block::expand(item, plans),
         (item, _) => item.to_token_stream(),
     }
 }

@@ -3,7 +3,8 @@ async fn load(path: &Path) -> io::Result<String> {
         enum Here {}
         static SITE: ::monitored::__private::CallSite = ::monitored::__private::CallSite::new(
             ::monitored::__private::Meta::new("load", ::core::module_path!(), ::core::file!(), ::core::line!())
-                .located(::core::any::type_name::<Here>),
+                .located(::core::any::type_name::<Here>)
+                .asynchronous(),
         );
         &SITE
     });

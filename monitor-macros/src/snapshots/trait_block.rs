@@ -21,13 +21,15 @@ impl Named for Result<u8, Error> {
     }
     async fn later(&self) -> Self {
         let span = ::monitored::__private::start({
-            static SITE: ::monitored::__private::CallSite =
-                ::monitored::__private::CallSite::new(::monitored::__private::Meta::new(
+            static SITE: ::monitored::__private::CallSite = ::monitored::__private::CallSite::new(
+                ::monitored::__private::Meta::new(
                     "Result::later",
                     ::core::module_path!(),
                     ::core::file!(),
                     ::core::line!(),
-                ));
+                )
+                .asynchronous(),
+            );
             &SITE
         });
         let returned = async move {

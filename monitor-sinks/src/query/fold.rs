@@ -346,7 +346,7 @@ mod tests {
 
     fn write(writer: &mut Writer, registry: &mut Registry, at: i64) {
         let samples = || registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
-        writer.write(START + at * 1_000, samples).unwrap();
+        writer.write(START + at * 1_000, samples, &[]).unwrap();
         registry.delivered();
     }
 

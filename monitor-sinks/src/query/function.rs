@@ -82,10 +82,14 @@ impl FunctionStats {
         self.durations.mean().map(to_duration)
     }
 
-    /// The time spent in all calls, added up over threads and nested calls; `None` if none ended.
+    /// The time spent in all calls, added up over threads and nested calls; `None` if none was timed.
+    ///
+    /// Where only a sample of the calls is timed, it is their mean times the number of calls.
     #[must_use]
     pub fn total(&self) -> Option<Duration> {
-        (!self.durations.is_empty()).then(|| to_duration(self.durations.sum()))
+        let timed = self.durations.count();
+        let scale = if timed < self.calls { self.calls as f64 / timed as f64 } else { 1.0 };
+        (timed > 0).then(|| to_duration(self.durations.sum() * scale))
     }
 
     /// The duration that the share `q` (0 to 1) of all calls did not exceed; `None` if none ended.

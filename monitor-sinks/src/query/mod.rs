@@ -17,6 +17,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use monitor_core::SlowCall;
+
 use self::{fold::gather, select::Selector};
 pub use self::{
     function::FunctionStats,
@@ -213,6 +215,27 @@ impl Query {
         matching.sort_by(|a, b| (&a.name, &a.service, &a.labels).cmp(&(&b.name, &b.service, &b.labels)));
         let gathered = gather(&reader, asked, &matching, true)?;
         Ok(series::answers(matching, gathered))
+    }
+
+    /// The calls that took longer than the bound of their function (`slow = "250ms"`), newest first, at most 1,000.
+    ///
+    /// A store keeps the newest 10,000 of all functions.
+    ///
+    /// # Errors
+    ///
+    /// If the function asked for is unknown or ambiguous, or the store cannot be read.
+    pub fn slow_calls(&self) -> Result<Vec<SlowCall>, Error> {
+        let asked = self.asked(SystemTime::now())?;
+        let reader = self.store.reader()?;
+        let path = match &self.function {
+            Some(name) => Some(self.selector().function(name, &reader.series(Some(&function::METRICS))?)?),
+            None => None,
+        };
+        reader.slow_calls(asked.window, |call| {
+            let named = path.as_ref().is_none_or(|path| *path == select::join(&call.module, &call.function));
+            let served = self.service.is_none() || self.service == call.service;
+            named && served && self.tags.iter().all(|tag| call.tags.contains(tag))
+        })
     }
 
     fn keeps(&self, series: &StoredSeries) -> bool {

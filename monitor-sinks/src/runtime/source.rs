@@ -4,7 +4,7 @@
 //! a trait, everything else here can be tested with values that are known, and other origins (a replay, another
 //! process's counters) can take the registry's place.
 
-use monitor_core::{Collector, Sample};
+use monitor_core::{Collector, Sample, SlowCall};
 
 /// An origin of values.
 ///
@@ -60,6 +60,11 @@ pub trait Source: Send + 'static {
     /// Every series of this recording with its value as of the last `collect`.
     fn samples(&self) -> impl Iterator<Item = Sample<'_>>;
 
+    /// The slow calls that have come in since the last time. By default there are none.
+    fn slow_calls(&mut self) -> Vec<SlowCall> {
+        Vec::new()
+    }
+
     /// Takes note that what `samples` listed as changed has been stored.
     fn delivered(&mut self);
 }
@@ -72,6 +77,10 @@ impl Source for Collector {
 
     fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
         Self::samples(self)
+    }
+
+    fn slow_calls(&mut self) -> Vec<SlowCall> {
+        Self::slow_calls(self)
     }
 
     fn delivered(&mut self) {

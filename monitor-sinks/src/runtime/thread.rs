@@ -13,7 +13,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use monitor_core::own;
+use monitor_core::{SlowCall, own};
 
 use super::{
     Source,
@@ -28,6 +28,9 @@ use crate::{
 
 /// How long the last flush waits for a lock; there is none after it that could make up for it.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Exemplars kept in memory while the store cannot be written to.
+const SLOW_CALLS_KEPT: usize = 4096;
 
 /// What callers ask of the thread.
 #[derive(Debug)]
@@ -51,7 +54,8 @@ pub(super) fn spawn<S: Source>(
     let (hand_over, receive) = crossbeam_channel::bounded::<S>(1);
     let handle = Builder::new().name(String::from("monitored")).spawn(move || {
         if let Ok(source) = receive.recv() {
-            Worker { writer, source, interval_us, outage: Outage::default(), wall_us: None }.run(&inbox);
+            Worker { writer, source, interval_us, outage: Outage::default(), slow_calls: Vec::new(), wall_us: None }
+                .run(&inbox);
         }
     })?;
     // Made on the caller's thread, so that what is recorded once `start` has returned is this recording's.
@@ -64,6 +68,8 @@ struct Worker<S> {
     source: S,
     interval_us: i64,
     outage: Outage,
+    /// Exemplars that have not been stored yet.
+    slow_calls: Vec<SlowCall>,
     /// The last reading of the wall clock.
     wall_us: Option<i64>,
 }
@@ -141,8 +147,10 @@ impl<S: Source> Worker<S> {
             self.source.collect();
             let at_us = now_us();
             self.watch_wall_clock(at_us);
-            self.writer.write(at_us, || self.source.samples())?;
+            self.keep_slow_calls();
+            self.writer.write(at_us, || self.source.samples(), &self.slow_calls)?;
             self.source.delivered();
+            self.slow_calls.clear();
             Ok(())
         }))
         .unwrap_or_else(|panic| {
@@ -153,6 +161,16 @@ impl<S: Source> Worker<S> {
             own::FLUSH_FAILURES.add(1_u64);
         }
         result
+    }
+
+    /// Takes the exemplars that came in. They are few; while they cannot be stored, the oldest make room for new ones.
+    fn keep_slow_calls(&mut self) {
+        self.slow_calls.append(&mut self.source.slow_calls());
+        let over = self.slow_calls.len().saturating_sub(SLOW_CALLS_KEPT);
+        if over > 0 {
+            self.slow_calls.drain(..over);
+            own::DROPPED_EXEMPLARS.add(over);
+        }
     }
 
     /// Stores what is left and closes the store. A failure is for the caller to tell: nothing comes after it.

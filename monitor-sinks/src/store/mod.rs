@@ -2,7 +2,7 @@
 //!
 //! - `schema`: what makes a SQLite file ours, its tables, and how connections are opened.
 //! - `lease`: at most one writer a file.
-//! - `head`: the row codec; `series`: the table of series.
+//! - `head`: the row codec; `series`: the table of series; `slow`: exemplars of slow calls.
 //! - `writer`: one transaction a flush; `reader`: rows by window, in pages.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
@@ -14,6 +14,7 @@ mod lease;
 mod reader;
 pub(crate) mod schema;
 mod series;
+mod slow;
 mod writer;
 
 use std::{fmt, path::Path, sync::Arc, time::SystemTime};

@@ -8,6 +8,7 @@
 
 use std::{ops::ControlFlow, path::Path, sync::Arc};
 
+use monitor_core::SlowCall;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
     lease::Quiet,
     schema,
     series::{self, StoredSeries},
+    slow,
     writer::INTERVAL_KEY,
 };
 use crate::{error::Error, util::guard::checksum};
@@ -59,6 +61,11 @@ impl Reader {
     /// The series called one of `names`, or all of them, by ascending number.
     pub(crate) fn series(&self, names: Option<&[&str]>) -> Result<Vec<StoredSeries>, Error> {
         series::load(&self.connection, names).map_err(|error| self.failed(error))
+    }
+
+    /// The newest exemplars of slow calls in a window that `keep` accepts, newest first.
+    pub(crate) fn slow_calls(&self, window: Window, keep: impl Fn(&SlowCall) -> bool) -> Result<Vec<SlowCall>, Error> {
+        slow::load(&self.connection, window, keep).map_err(|error| self.failed(error))
     }
 
     /// The flush interval of the newest recording in microseconds, 0 if it is not known.

@@ -17,7 +17,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::lease::Quiet;
+use super::{lease::Quiet, slow};
 use crate::error::{Error, Kind};
 
 /// The letters `MONd` in ASCII.
@@ -245,6 +245,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(slow::TABLE)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

@@ -18,10 +18,10 @@
 
 use std::{io::ErrorKind, path::Path, sync::Arc, time::Duration};
 
-use monitor_core::{Distribution, Number, Sample, Value};
+use monitor_core::{Distribution, Number, Sample, SlowCall, Value};
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::{head::Encoder, lease::Lease, schema, series};
+use super::{head::Encoder, lease::Lease, schema, series, slow};
 use crate::{
     error::{Error, Kind},
     util::{guard::checksum, report, time::duration_micros},
@@ -130,15 +130,16 @@ impl Writer {
         }
     }
 
-    /// Stores what changed, as of `at_us`. When this returns without an error, it is committed.
+    /// Stores what changed, as of `at_us`, and exemplars of slow calls. When this returns without an error, it is committed.
     ///
     /// Returns the time of the new row, `None` if there was nothing to write.
     pub(crate) fn write<'a, I: Iterator<Item = Sample<'a>>>(
         &mut self,
         at_us: i64,
         samples: impl Fn() -> I,
+        slow_calls: &[SlowCall],
     ) -> Result<Option<i64>, Error> {
-        let due = self.is_due(at_us, samples());
+        let due = !slow_calls.is_empty() || self.is_due(at_us, samples());
         if due || self.connection.is_none() || at_us.abs_diff(self.looked_us) >= LOOK_EVERY_US {
             self.looked_us = at_us;
             self.follow_path()?;
@@ -150,7 +151,7 @@ impl Writer {
         }
         let buffer = std::mem::take(&mut self.buffer);
         let written = self
-            .transact(at_us, samples(), buffer)
+            .transact(at_us, samples(), slow_calls, buffer)
             .map_err(|error| Error::sqlite("write to", &self.path, self.settings.patience, error))?;
         if self.files.log.is_none() {
             self.files = Files { main: self.files.main, ..Files::at(&self.path) };
@@ -230,11 +231,13 @@ impl Writer {
         &mut self,
         at_us: i64,
         samples: impl Iterator<Item = Sample<'a>>,
+        slow_calls: &[SlowCall],
         buffer: Vec<u8>,
     ) -> rusqlite::Result<Option<i64>> {
         let full = self.is_full_due(at_us);
         let Some(connection) = &mut self.connection else { return Ok(None) };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        slow::insert(&transaction, slow_calls, &self.settings.service)?;
         let ts = newest(&transaction)?.map_or(at_us, |newest| at_us.max(newest.saturating_add(1)));
 
         let mut new = Vec::new();
@@ -407,7 +410,7 @@ mod tests {
 
     fn write(writer: &mut Writer, registry: &mut Registry, at_us: i64) -> Result<Option<i64>, Error> {
         let samples = || registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
-        let written = writer.write(at_us, samples);
+        let written = writer.write(at_us, samples, &[]);
         if written.is_ok() {
             registry.delivered();
         }
@@ -472,7 +475,7 @@ mod tests {
                 Sample { index, key, value, changed }
             })
         };
-        assert_eq!(writer.write(START + 1_000, samples).unwrap(), None);
+        assert_eq!(writer.write(START + 1_000, samples, &[]).unwrap(), None);
         assert_eq!(looked_at.get(), 1);
     }
 

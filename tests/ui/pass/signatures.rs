@@ -185,6 +185,46 @@ fn has_inner_attribute(a: u64) -> u32 {
     a as u32
 }
 
+#[monitored]
+#[allow(unsafe_op_in_unsafe_fn)]
+unsafe fn unsafe_all_over(pointer: *const u8) -> Result<u8, String> {
+    if pointer.is_null() {
+        return Err("null".to_owned());
+    }
+    Ok(*pointer)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[monitored]
+#[target_feature(enable = "avx2")]
+fn vector() -> i32 {
+    use std::arch::x86_64::{_mm256_movemask_epi8, _mm256_setzero_si256};
+    _mm256_movemask_epi8(_mm256_setzero_si256())
+}
+
+macro_rules! fallible {
+    ($ty:ty) => {
+        Result<$ty, String>
+    };
+}
+
+#[monitored]
+fn macro_in_type(fail: bool) -> fallible!(u8) {
+    if fail { Err("failed".to_owned()) } else { Ok(1) }
+}
+
+#[monitored]
+fn closure_returned(n: u8) -> impl Fn(u8) -> u8 {
+    move |m| n + m
+}
+
+#[monitored]
+fn split(mut rows: &[u8]) -> Result<(&[u8], u8), &'static str> {
+    let (first, rest) = rows.split_first().ok_or("empty")?;
+    rows = rest;
+    Ok((rows, *first))
+}
+
 fn main() {
     assert_eq!(generic(&[1, 2, 3], |n| *n > 1), Some(&2));
     assert_eq!(returns_generic(3), 3);
@@ -194,6 +234,15 @@ fn main() {
     assert_eq!(unsafe { raw(&5) }, 5);
     // SAFETY: the function has no conditions.
     assert_eq!(foreign(6) + unsafe { monitored_pass_exported(1) }, 7);
+    // SAFETY: the pointer comes from a reference that lives on.
+    assert_eq!(unsafe { unsafe_all_over(&5) }, Ok(5));
+    #[cfg(target_arch = "x86_64")]
+    if std::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor was asked.
+        assert_eq!(unsafe { vector() }, 0);
+    }
+    assert!(macro_in_type(true).is_err() && macro_in_type(false).is_ok());
+    assert_eq!((closure_returned(1)(2), split(&[3])), (3, Ok((&[] as &[u8], 3))));
     assert_eq!(opaque(3).clone().count(), 3);
     assert!(opaque_in_result(true).is_err() && opaque_in_result(false).is_ok());
     assert_eq!(opaque_in_binding().count(), 2);

@@ -1,0 +1,25 @@
+pub trait Stage: Debug {
+    const TRIES: usize = { 1 + 1 };
+    fn bodiless(&self) -> Result<(), Error>;
+    fn run(&self) -> Result<(), Error> {
+        ::monitored::__private::call::<Result<(), Error>>(
+            {
+                static SITE: ::monitored::__private::CallSite = ::monitored::__private::CallSite::new(
+                    ::monitored::__private::Meta::new(
+                        "Stage::run",
+                        ::core::module_path!(),
+                        ::core::file!(),
+                        ::core::line!(),
+                    )
+                    .prefixed("etl"),
+                );
+                &SITE
+            },
+            move || self.bodiless(),
+            |returned| {
+                use ::monitored::__private::probe::{ByKind as _, ByType as _, ByValue as _};
+                (&&&::monitored::__private::Probe(returned)).outcome()
+            },
+        )
+    }
+}

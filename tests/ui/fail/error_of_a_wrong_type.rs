@@ -1,0 +1,10 @@
+use monitored::monitored;
+
+#[monitored(error = |error| error.len())]
+fn work() -> Result<(), String> {
+    Ok(())
+}
+
+fn main() {
+    let _ = work();
+}

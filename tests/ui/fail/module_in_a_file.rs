@@ -1,0 +1,6 @@
+use monitored::monitored;
+
+#[monitored]
+mod elsewhere;
+
+fn main() {}

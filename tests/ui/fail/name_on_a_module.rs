@@ -1,0 +1,10 @@
+use monitored::monitored;
+
+#[monitored(name = "outer")]
+mod outer {
+    pub fn work() {}
+}
+
+fn main() {
+    outer::work();
+}

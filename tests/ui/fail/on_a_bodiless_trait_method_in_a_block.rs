@@ -1,0 +1,9 @@
+use monitored::monitored;
+
+#[monitored]
+trait Stage {
+    #[monitored(name = "stage")]
+    fn stage(&self);
+}
+
+fn main() {}

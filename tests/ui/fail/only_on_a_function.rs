@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored(only(work), private)]
+fn work() {}
+
+fn main() {
+    work();
+}

@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored(outermost = true)]
+fn work() {}
+
+fn main() {
+    work();
+}

@@ -1,0 +1,15 @@
+use monitored::monitored;
+
+#[monitored]
+mod outer {
+    pub struct Store;
+
+    #[monitored(skip, private)]
+    impl Store {
+        pub fn load() {}
+    }
+}
+
+fn main() {
+    outer::Store::load();
+}

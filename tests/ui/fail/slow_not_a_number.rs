@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored(slow = "fast")]
+fn work() {}
+
+fn main() {
+    work();
+}

@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored(slow = "250")]
+fn work() {}
+
+fn main() {
+    work();
+}

@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored(tags(kind = request.kind))]
+fn work() {}
+
+fn main() {
+    work();
+}

@@ -1,0 +1,8 @@
+use monitored::monitored;
+
+#[monitored(time = bussy)]
+fn work() {}
+
+fn main() {
+    work();
+}
