@@ -1,7 +1,7 @@
 //! The form that the expansion of a function takes: whether it is a call or a future that is measured, and how its body
 //! is reached.
 
-use syn::Type;
+use syn::{ReturnType, Type, TypeParamBound};
 
 use crate::item::Function;
 use crate::returned::{Future, Returned, future_of};
@@ -13,7 +13,7 @@ pub(crate) enum Shape {
     Call(Returned),
     /// The body runs in an `async` block.
     Async(Returned),
-    /// A guard lies beside the body, which must not be moved: `-> !`, `#[track_caller]`.
+    /// A guard lies beside the body, which must not be moved: see [`Guarded`].
     Guarded(Guarded),
     /// The future at the end of the body is wrapped where it is made.
     Tail(Returned, Tail),
@@ -32,6 +32,9 @@ pub(crate) enum Guarded {
     NeverAsync,
     /// `#[track_caller]`: a closure would be the caller that the body sees.
     TrackCaller,
+    /// `-> impl Fn(..)`: behind a call that cannot name this type, the returned closure would be compiled before it is
+    /// known what it has to accept.
+    Closure,
 }
 
 impl Shape {
@@ -61,13 +64,14 @@ impl Shape {
                 Some(ty) => Self::Boxed(output, ty),
                 None => Self::Call(Returned::unnamed()),
             },
+            None if returns_closure(&function.sig.output) => Self::Guarded(Guarded::Closure),
             None => Self::Call(returned),
         }
     }
 
     /// Whether a future is measured, which may move between threads.
     pub(crate) fn is_async(&self) -> bool {
-        !matches!(self, Self::Call(_) | Self::Guarded(Guarded::Never | Guarded::TrackCaller))
+        !matches!(self, Self::Call(_) | Self::Guarded(Guarded::Never | Guarded::TrackCaller | Guarded::Closure))
     }
 
     /// The type of the value whose meaning is asked, if it is asked at all.
@@ -86,7 +90,21 @@ impl Shape {
     pub(crate) fn why_no_output(&self) -> &'static str {
         match self {
             Self::Guarded(Guarded::TrackCaller) => "with `#[track_caller]` the returned value cannot be seen",
+            Self::Guarded(Guarded::Closure) => "a returned closure cannot be seen",
             _ => "the function never returns",
         }
     }
+}
+
+/// Whether a function returns `impl Fn(..)`, `impl FnMut(..)` or `impl FnOnce(..)`.
+fn returns_closure(output: &ReturnType) -> bool {
+    let ReturnType::Type(_, ty) = output else { return false };
+    let Type::ImplTrait(opaque) = &**ty else { return false };
+    opaque.bounds.iter().any(|bound| match bound {
+        TypeParamBound::Trait(bound) => {
+            let name = bound.path.segments.last().map(|segment| &segment.ident);
+            name.is_some_and(|name| ["Fn", "FnMut", "FnOnce"].iter().any(|closure| name == closure))
+        }
+        _ => false,
+    })
 }

@@ -162,7 +162,7 @@ impl CallCell {
         }
     }
 
-    /// The calls started so far. Read after the ends of all cells, so that no call ends before it starts.
+    /// The calls started so far. Read before and after the ends, see [`crate::collect`].
     pub(crate) fn starts(&self) -> u32 {
         self.starts.load(Ordering::Acquire)
     }

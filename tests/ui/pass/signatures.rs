@@ -225,7 +225,20 @@ fn split(mut rows: &[u8]) -> Result<(&[u8], u8), &'static str> {
     Ok((rows, *first))
 }
 
+// Closures whose arguments are known from the return type alone.
+#[monitored]
+fn returns_closure(items: &[u8]) -> impl Fn(&usize) -> u8 + '_ {
+    move |&at| items[at].wrapping_add(1)
+}
+
+#[monitored]
+fn returns_comparison<T, K: Ord, F: FnMut(&T) -> K>(mut key: F) -> impl FnMut(&T, &T) -> std::cmp::Ordering {
+    move |a, b| key(a).cmp(&key(b))
+}
+
 fn main() {
+    assert_eq!(returns_closure(&[1, 2])(&1), 3);
+    assert_eq!(returns_comparison(|text: &String| text.len())(&String::new(), &String::from("a")), std::cmp::Ordering::Less);
     assert_eq!(generic(&[1, 2, 3], |n| *n > 1), Some(&2));
     assert_eq!(returns_generic(3), 3);
     assert_eq!(braces_in_type().0, [0, 0]);
