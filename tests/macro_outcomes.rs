@@ -342,6 +342,79 @@ fn panics_in_drops_and_calls_at_the_end_of_a_thread_count() {
     assert_eq!(count("called_at_the_end_of_a_thread", "ok"), 1.0);
 }
 
+struct CleansUp;
+
+impl Drop for CleansUp {
+    fn drop(&mut self) {
+        clean_up();
+        let _ = clean_up_in_steps();
+    }
+}
+
+#[monitored]
+fn clean_up() {}
+
+#[monitored]
+fn clean_up_in_steps() -> Result<(), Failure> {
+    Ok(())
+}
+
+#[test]
+fn what_is_called_because_of_a_panic_and_comes_back_is_no_panic() {
+    let unwound = catch_unwind(|| {
+        let _cleans_up = CleansUp;
+        panic!("meant");
+    });
+    assert!(unwound.is_err());
+    for function in ["clean_up", "clean_up_in_steps"] {
+        assert_eq!((count(function, "ok"), count(function, "panicked")), (1.0, 0.0), "{function}");
+    }
+}
+
+#[test]
+fn a_future_whose_owner_panics_is_cancelled() {
+    let make: [(&str, Make); 4] = [
+        ("owned_plain", |how| Box::pin(owned::owned_plain(how))),
+        ("owned_boxed", owned::owned_boxed),
+        ("owned_busy", |how| Box::pin(owned::owned_busy(how))),
+        ("owned_both", |how| Box::pin(owned::owned_both(how))),
+    ];
+    for (function, make) in make {
+        let unwound = catch_unwind(|| {
+            let mut waits = make(Act::Wait);
+            assert!(poll(&mut waits).is_pending());
+            panic!("meant");
+        });
+        assert!(unwound.is_err());
+        assert_eq!((count(function, "cancelled"), count(function, "panicked")), (1.0, 0.0), "{function}");
+        assert_eq!(in_flight(function), 0, "{function}");
+    }
+}
+
+mod owned {
+    use super::*;
+
+    #[monitored]
+    pub(super) async fn owned_plain(how: Act) -> Result<u8, Failure> {
+        act(how).await
+    }
+
+    #[monitored]
+    pub(super) fn owned_boxed(how: Act) -> BoxFuture<'static, Result<u8, Failure>> {
+        Box::pin(async move { act(how).await })
+    }
+
+    #[monitored(time = busy)]
+    pub(super) async fn owned_busy(how: Act) -> Result<u8, Failure> {
+        act(how).await
+    }
+
+    #[monitored(time = both)]
+    pub(super) async fn owned_both(how: Act) -> Result<u8, Failure> {
+        act(how).await
+    }
+}
+
 fn poll<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }

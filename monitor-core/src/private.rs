@@ -2,6 +2,6 @@
 
 pub use crate::metric::assert_tag_keys;
 pub use crate::site::{
-    AsyncSpan, Both, Busy, CallSite, ErrorLabel, Label, Meta, Objective, Outcome, Probe, Span, TagText, Time, Whole,
-    boxed, call, call_ok, enter, error_if, future, labelled, made, ok_if, probe, start, tagged,
+    Both, Busy, CallSite, ErrorLabel, Guard, Label, Meta, Objective, Once, Outcome, Probe, Span, TagText, Time, Whole,
+    begin, boxed, call, enter, error_if, future, labelled, made, ok_if, probe, tagged,
 };

@@ -1,9 +1,11 @@
 //! Promise: whatever threads come and go and however often the drain runs, totals are exact for every outcome.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
 use std::thread;
 
-use monitor_core::__private::{CallSite, Label, Meta, Outcome, call, start};
+use monitor_core::__private::{CallSite, Label, Meta, Outcome, Whole, call, enter, future};
 use monitor_core::{Collector, Counter, SeriesKey, Value, names};
 
 static SITE: CallSite = CallSite::new(Meta::new("work", module_path!(), file!(), line!()).tags(&[("run", "exact")]));
@@ -18,13 +20,19 @@ fn work(step: u64) {
     match step % 10 {
         0 => call(&SITE, || (), |()| Outcome::Error(Label::Kind("missing"))),
         1 => call(&SITE, || (), |()| Outcome::Error(Label::Type("etl::BadNumber"))),
-        2 => drop(start(&SITE)),
+        2 => drop_unfinished(),
         3 if step % 100 == 3 => {
             let unwound = std::panic::catch_unwind(|| call(&SITE, || panic!("meant"), |(): &()| Outcome::Ok));
             assert!(unwound.is_err());
         }
+        4 => drop(enter(&SITE)),
         _ => call(&SITE, || (), |()| Outcome::Ok),
     }
+}
+
+fn drop_unfinished() {
+    let unfinished = pin!(future::<Whole, (), _, _>(&SITE, std::future::pending(), |()| Outcome::Ok));
+    assert!(unfinished.poll(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 
 fn counted(collector: &Collector, is: impl Fn(&SeriesKey) -> bool) -> u64 {

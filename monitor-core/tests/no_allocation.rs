@@ -3,9 +3,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use monitor_core::__private::{CallSite, Label, Meta, Outcome, call, start};
+use monitor_core::__private::{CallSite, Label, Meta, Outcome, Whole, call, enter, future};
 use monitor_core::{Counter, Gauge, Histogram, Timer, counter, gauge, histogram, timer};
 
 thread_local! {
@@ -48,8 +50,12 @@ static LOAD: Timer = Timer::new("alloc_load_seconds");
 fn record(step: u64, table: &str) {
     black_box(call(&SITE, || step, |_| Outcome::Ok));
     black_box(call(&SITE, || step, |_| Outcome::Error(Label::Kind("missing"))));
-    start(&SITE).finish(Outcome::Ok);
-    drop(start(&SITE));
+    drop(enter(&SITE));
+    let mut context = Context::from_waker(Waker::noop());
+    let ready = pin!(future::<Whole, _, _, _>(&SITE, std::future::ready(step), |_| Outcome::Ok));
+    assert!(ready.poll(&mut context).is_ready());
+    let pending = pin!(future::<Whole, u8, _, _>(&SITE, std::future::pending(), |_| Outcome::Ok));
+    assert!(pending.poll(&mut context).is_pending());
     ROWS.add(step);
     ROWS.add(0.5);
     ROWS.add(-1);

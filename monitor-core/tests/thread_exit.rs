@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::thread;
 
-use monitor_core::__private::{CallSite, Meta, Outcome, call, call_ok, start};
+use monitor_core::__private::{CallSite, Meta, Outcome, call, enter};
 use monitor_core::{Collector, Counter, SeriesKey, Value};
 
 static SITE: CallSite = CallSite::new(Meta::new("late", module_path!(), file!(), line!()));
@@ -14,8 +14,8 @@ struct Late;
 
 impl Drop for Late {
     fn drop(&mut self) {
-        call_ok(&SITE, || ROWS.add(3_u64));
-        start(&SITE).finish(Outcome::Ok);
+        call(&SITE, || ROWS.add(3_u64), |()| Outcome::Ok);
+        drop(enter(&SITE));
     }
 }
 

@@ -48,7 +48,7 @@ impl Returned {
 
     fn of_type(ty: &Type, self_ty: Option<&Type>) -> Self {
         match bare(ty) {
-            Type::ImplTrait(_) | Type::Never(_) => Self { ty: None, sort: Sort::Plain },
+            Type::ImplTrait(_) | Type::Never(_) => Self::nothing(),
             Type::Tuple(tuple) if tuple.elems.is_empty() => Self { ty: Some(unit()), sort: Sort::Plain },
             known => {
                 let mut named = ty.clone();
@@ -56,6 +56,11 @@ impl Returned {
                 Self { ty: Some(named), sort: sort_of(known, self_ty) }
             }
         }
+    }
+
+    /// What a function gives that never returns.
+    pub(crate) fn nothing() -> Self {
+        Self { ty: None, sort: Sort::Plain }
     }
 
     /// A type of which nothing is known.
@@ -163,12 +168,15 @@ pub(crate) fn bare(ty: &Type) -> &Type {
     }
 }
 
-/// What the values of a type may be. A user may name an own type like a primitive one; nobody does.
+/// Types that everybody knows. A user may name an alias of `Result` like one of them; nobody does.
+const WELL_KNOWN: [&str; 29] = [
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
+    "usize", "str", "String", "Vec", "VecDeque", "HashMap", "HashSet", "BTreeMap", "BTreeSet", "Cow", "PathBuf",
+    "OsString", "Duration", "Ordering",
+];
+
+/// What the values of a type may be.
 fn sort_of(ty: &Type, self_ty: Option<&Type>) -> Sort {
-    const PRIMITIVES: [&str; 18] = [
-        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
-        "usize", "str", "String",
-    ];
     match bare(ty) {
         Type::Array(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Reference(_) | Type::Slice(_) | Type::Tuple(_) => {
             Sort::Plain
@@ -178,9 +186,7 @@ fn sort_of(ty: &Type, self_ty: Option<&Type>) -> Sort {
         Type::Path(path) if path.path.is_ident("Self") => self_ty.map_or(Sort::Unknown, |of| sort_of(of, None)),
         Type::Path(path) => match path.path.segments.last() {
             Some(last) if last.ident == "Option" => Sort::Option,
-            Some(last) if path.path.segments.len() == 1 && PRIMITIVES.iter().any(|name| last.ident == name) => {
-                Sort::Plain
-            }
+            Some(last) if WELL_KNOWN.iter().any(|name| last.ident == name) => Sort::Plain,
             _ => Sort::Unknown,
         },
         _ => Sort::Unknown,

@@ -37,11 +37,13 @@ impl Stamp {
     pub(crate) const NESTED: Self = Self(u64::MAX - 1);
     /// In place of the time of a call whose duration is not taken.
     pub(crate) const UNTIMED: Self = Self(u64::MAX - 2);
+    /// In place of the time of a call that has not begun.
+    pub(crate) const WAITING: Self = Self(u64::MAX - 3);
 
     /// Whether this is a time, and none of the words above.
     #[inline(always)]
     pub(crate) const fn is_time(self) -> bool {
-        self.0 < Self::UNTIMED.0
+        self.0 < Self::WAITING.0
     }
 }
 

@@ -1,19 +1,19 @@
 //! Futures that a function returns, and futures whose polls are timed: a call from the first poll to the end.
 //!
 //! A function that makes a future has done nothing yet, so what is measured is the future. It is wrapped in one that begins
-//! the call when it is polled first and ends it when it is ready or dropped. The guard is taken out of the wrapper while the
-//! future is polled: when the poll panics, the guard is dropped on the way out and knows it, whereas the wrapper may live
-//! on and be dropped much later.
+//! the call when it is polled first and ends it when it is ready or dropped. The call is taken out of the wrapper while the
+//! future is polled. So a panic of the poll finds it there, and one that is dropped with the wrapper was cancelled, be it
+//! because its owner panics.
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem::{self, ManuallyDrop};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::{mem, thread};
 
 use once_cell::race::OnceBox;
 
-use super::span::{AsyncSpan, start};
+use super::span::AsyncSpan;
 use super::{CallSite, Outcome, Plan, slow};
 use crate::MetricKind;
 use crate::bucket::UNITS;
@@ -87,8 +87,11 @@ where
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &mut this.call)
         };
-        let Some((mut meter, outcome)) = call.take() else { return future.poll(context) };
-        match meter.during(|| future.poll(context)) {
+        let Some((meter, outcome)) = call.take() else { return future.poll(context) };
+        let mut polling = Polling(ManuallyDrop::new(meter));
+        let polled = polling.0.during(|| future.poll(context));
+        let meter = polling.over();
+        match polled {
             Poll::Ready(value) => {
                 let outcome = outcome(&value);
                 meter.finish(outcome);
@@ -102,8 +105,28 @@ where
     }
 }
 
-/// How a future is timed. Dropped without [`finish`](Self::finish), a call counts as panicked while the thread unwinds, else
-/// as cancelled; if it was never polled, there was no call.
+/// A call whose future is being polled. Dropped, the poll has panicked.
+struct Polling<M: Meter>(ManuallyDrop<M>);
+
+impl<M: Meter> Polling<M> {
+    /// The call, after the poll.
+    #[inline]
+    fn over(self) -> M {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped and not used again, so the call is moved out once.
+        unsafe { ManuallyDrop::take(&mut this.0) }
+    }
+}
+
+impl<M: Meter> Drop for Polling<M> {
+    #[cold]
+    fn drop(&mut self) {
+        // SAFETY: this is the only drop, and nothing uses the call after it.
+        unsafe { ManuallyDrop::take(&mut self.0) }.panicked();
+    }
+}
+
+/// How a future is timed. Dropped without an end, a call was cancelled; if it was never polled, there was no call.
 pub trait Meter: Sized {
     /// Waits for the first poll.
     fn waiting(site: &'static CallSite) -> Self;
@@ -111,37 +134,34 @@ pub trait Meter: Sized {
     fn during<R>(&mut self, poll: impl FnOnce() -> R) -> R;
     /// Ends the call.
     fn finish(self, outcome: Outcome);
+    /// Ends the call after a poll that panicked.
+    fn panicked(self);
 }
 
 /// From the first poll to the end.
 #[derive(Debug)]
-pub struct Whole(Call);
-
-#[derive(Debug)]
-enum Call {
-    Waiting(&'static CallSite),
-    Begun(AsyncSpan),
-}
+pub struct Whole(AsyncSpan);
 
 impl Meter for Whole {
     #[inline]
     fn waiting(site: &'static CallSite) -> Self {
-        Self(Call::Waiting(site))
+        Self(AsyncSpan::waiting(site))
     }
 
     #[inline]
     fn during<R>(&mut self, poll: impl FnOnce() -> R) -> R {
-        if let Call::Waiting(site) = self.0 {
-            self.0 = Call::Begun(start(site));
-        }
+        self.0.begin();
         poll()
     }
 
     #[inline]
     fn finish(self, outcome: Outcome) {
-        if let Call::Begun(span) = self.0 {
-            span.finish(outcome);
-        }
+        self.0.finish(outcome);
+    }
+
+    #[cold]
+    fn panicked(self) {
+        self.0.panicked();
     }
 }
 
@@ -222,12 +242,18 @@ impl<S: Begin> Meter for Polled<S> {
         });
         mem::forget(self);
     }
+
+    #[cold]
+    fn panicked(self) {
+        self.record(End::Panicked);
+        mem::forget(self);
+    }
 }
 
 impl<S: Begin> Drop for Polled<S> {
     #[cold]
     fn drop(&mut self) {
-        self.record(if thread::panicking() { End::Panicked } else { End::Cancelled });
+        self.record(End::Cancelled);
     }
 }
 

@@ -36,12 +36,12 @@ pub use future::{Both, Busy, Whole, boxed, future, made};
 pub(crate) use kind::Kinds;
 pub use meta::Meta;
 pub use objective::Objective;
-pub use outcome::{ErrorKind, ErrorLabel, Label, Outcome, Probe, error_if, labelled, ok_if, probe};
+pub use outcome::{ErrorKind, ErrorLabel, Label, Once, Outcome, Probe, error_if, labelled, ok_if, probe};
 pub(crate) use plan::Plan;
 pub use plan::{Mode, Time, set};
 pub use slow::SlowCall;
 pub(crate) use slow::take as take_slow_calls;
-pub use span::{AsyncSpan, Span, call, call_ok, enter, start};
+pub use span::{Guard, Span, begin, call, enter};
 use variant::{AmongSiblings, Variants};
 pub use variant::{TagText, tagged};
 

@@ -9,6 +9,7 @@
 //! [`labelled`].
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use once_cell::race::OnceBox;
 
@@ -313,6 +314,12 @@ fn short_path(path: &str) -> String {
         _ => last.to_owned(),
     }
 }
+
+/// A closure of which it is known that it is called once, so that it may give away what it has captured.
+///
+/// A type and not a function: in a build without optimisation, each parameter of a function is a copy in the frame.
+#[derive(Debug)]
+pub struct Once<R, F: FnOnce() -> R>(pub F, pub PhantomData<fn() -> R>);
 
 #[cfg(test)]
 mod tests {

@@ -1,14 +1,15 @@
-//! The two guards around a call: what the expansion of `#[monitored]` runs.
+//! The guards around a call: what the expansion of `#[monitored]` runs.
 //!
-//! A guard that is dropped without [`finish`](Span::finish) during unwinding means that the call did not come back; a
-//! future's guard dropped at any other time means that the future was dropped before its end. The synchronous guard keeps
-//! the thread's cell; the asynchronous one looks it up again, because a future may be polled by several threads.
+//! A body whose value has no meaning runs beside a [`Guard`], which ends the call when it goes. A body whose value may be
+//! an error runs inside of [`call`], which sees the value. Both keep the thread's cell; the guard of a future,
+//! [`AsyncSpan`], looks it up again, because a future may be polled by several threads.
 //!
 //! A plain site, one that is measured in full and asks for nothing else, takes the short way, which is all inlined. Every
-//! other way through this file begins with `planned`.
+//! other way through this file begins with `planned`. In a build with debug assertions nothing here is inlined: the
+//! frames of monitored functions stay small, and a program can have this crate alone optimised.
 
 use std::marker::PhantomData;
-use std::mem;
+use std::{mem, thread};
 
 use super::plan::Plan;
 use super::{CallSite, Outcome, slow};
@@ -17,27 +18,29 @@ use crate::shard::table::Claim;
 use crate::shard::{CallCell, EPOCH, End};
 
 /// Runs `body` as a call of `site`; `outcome` says what its value means.
+///
+/// Expansions spell this out, because a parameter more is a copy more in the frames of a build without optimisation.
 #[inline(always)]
 pub fn call<R>(site: &'static CallSite, body: impl FnOnce() -> R, outcome: impl FnOnce(&R) -> Outcome) -> R {
-    let span = enter(site);
+    let mut span = begin(site);
     let value = body();
-    span.finish_with(|| outcome(&value));
+    span.finish(&value, outcome);
     value
 }
 
-/// Runs `body` as a call of `site` that cannot return an error.
-#[inline(always)]
-pub fn call_ok<R>(site: &'static CallSite, body: impl FnOnce() -> R) -> R {
-    let span = enter(site);
-    let value = body();
-    span.finish(Outcome::Ok);
-    value
+/// Begins a call of `site` that starts and ends on this thread, and that is good if it comes back at all.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
+#[must_use = "the call ends when the guard is dropped"]
+pub fn enter(site: &'static CallSite) -> Guard {
+    Guard { span: mem::ManuallyDrop::new(begin(site)), was_panicking: thread::panicking() }
 }
 
-/// Begins a call that starts and ends on this thread.
-#[inline(always)]
-#[must_use = "the call ends when the span is dropped"]
-pub fn enter(site: &'static CallSite) -> Span {
+/// Begins a call of `site` that starts and ends on this thread, and whose value is looked at.
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
+#[must_use = "the call ends with the span"]
+pub fn begin(site: &'static CallSite) -> Span {
     if site.plan().is_plain()
         && let Some(cell) = site.cell()
     {
@@ -49,16 +52,16 @@ pub fn enter(site: &'static CallSite) -> Span {
 }
 
 /// Begins a call that may move between threads.
-#[inline(always)]
-#[must_use = "the call ends when the span is dropped"]
-pub fn start(site: &'static CallSite) -> AsyncSpan {
+#[cfg_attr(debug_assertions, inline(never))]
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn start(site: &'static CallSite) -> Stamp {
     if site.plan().is_plain()
         && let Some(cell) = site.cell()
     {
         cell.start();
-        return AsyncSpan { site, start: clock::now() };
+        return clock::now();
     }
-    AsyncSpan { site, start: begin_planned(site, Way::Async).1 }
+    begin_planned(site, Way::Async).1
 }
 
 /// Which kind of guard a call has.
@@ -115,7 +118,7 @@ fn begin_on(plan: Plan, cell: &CallCell, way: Way) -> Stamp {
 #[cold]
 #[inline(never)]
 fn end_cold(site: &'static CallSite, start: Stamp, end: End) {
-    if start != Stamp::OFF {
+    if !matches!(start, Stamp::OFF | Stamp::WAITING) {
         site.claim().write(|cell| end_on(site, cell, start, end));
     }
 }
@@ -124,7 +127,7 @@ fn end_cold(site: &'static CallSite, start: Stamp, end: End) {
 #[inline]
 fn end_on(site: &'static CallSite, cell: &CallCell, start: Stamp, end: End) {
     match start {
-        Stamp::OFF => {}
+        Stamp::OFF | Stamp::WAITING => {}
         Stamp::NESTED => cell.ascend(),
         Stamp::UNTIMED => {
             cell.surface();
@@ -141,6 +144,7 @@ fn end_on(site: &'static CallSite, cell: &CallCell, start: Stamp, end: End) {
     }
 }
 
+#[inline(always)]
 fn end_of(site: &'static CallSite, outcome: Outcome) -> End {
     match outcome {
         Outcome::Ok => End::Ok,
@@ -148,8 +152,7 @@ fn end_of(site: &'static CallSite, outcome: Outcome) -> End {
     }
 }
 
-/// A call in progress on this thread. Dropped without [`finish`](Self::finish), it counts as panicked while the thread
-/// unwinds, else as ok.
+/// A call in progress on this thread. Dropped without [`finish`](Self::finish), it did not come back.
 #[derive(Debug)]
 pub struct Span {
     site: &'static CallSite,
@@ -160,26 +163,25 @@ pub struct Span {
 }
 
 impl Span {
-    /// Ends the call.
-    #[inline(always)]
-    pub fn finish(self, outcome: Outcome) {
-        self.finish_with(|| outcome);
-    }
-
-    /// Ends the call. The outcome is not asked for where nothing is counted.
-    #[inline(always)]
-    pub fn finish_with(self, outcome: impl FnOnce() -> Outcome) {
+    /// Ends the call. Its outcome is not asked for where nothing is counted.
+    #[cfg_attr(debug_assertions, inline(never))]
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub fn finish<R>(&mut self, value: &R, outcome: impl FnOnce(&R) -> Outcome) {
         if self.start != Stamp::OFF {
-            let end = match outcome() {
-                Outcome::Ok => End::Ok,
-                error @ Outcome::Error(_) => end_of(self.site, error),
-            };
+            let end = end_of(self.site, outcome(value));
             self.record(end);
         }
-        mem::forget(self);
+        self.start = Stamp::WAITING;
     }
 
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
+    fn panicked(&self) {
+        self.record(End::Panicked);
+    }
+
+    #[cfg_attr(debug_assertions, inline(never))]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn record(&self, end: End) {
         match self.cell {
             Some(cell) if self.site.plan().is_plain() && self.start.is_time() => {
@@ -192,34 +194,77 @@ impl Span {
 }
 
 impl Drop for Span {
-    #[cold]
+    #[inline(always)]
     fn drop(&mut self) {
-        // A function that returns through the guard alone (`#[track_caller]`) drops it in the ordinary way.
-        self.record(if std::thread::panicking() { End::Panicked } else { End::Ok });
+        if self.start != Stamp::WAITING {
+            self.panicked();
+        }
     }
 }
 
-/// A call in progress that may move between threads. Dropped without [`finish`](Self::finish), it counts as panicked
-/// while the thread unwinds, else as cancelled.
+/// A call in progress on this thread, which ends when the guard is dropped: as panicked if a panic began meanwhile, else
+/// as ok.
 #[derive(Debug)]
-pub struct AsyncSpan {
+pub struct Guard {
+    span: mem::ManuallyDrop<Span>,
+    /// A destructor that runs because of a panic calls functions that come back.
+    was_panicking: bool,
+}
+
+impl Drop for Guard {
+    #[cfg_attr(debug_assertions, inline(never))]
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn drop(&mut self) {
+        if thread::panicking() && !self.was_panicking {
+            return self.span.panicked();
+        }
+        self.span.record(End::Ok);
+    }
+}
+
+/// A call that may move between threads, begun or not. Dropped without an end, it was cancelled, if it had begun.
+#[derive(Debug)]
+pub(super) struct AsyncSpan {
     site: &'static CallSite,
     start: Stamp,
 }
 
 impl AsyncSpan {
+    /// A call that has not begun.
+    #[inline(always)]
+    pub(super) const fn waiting(site: &'static CallSite) -> Self {
+        Self { site, start: Stamp::WAITING }
+    }
+
+    /// Begins the call, unless it has begun.
+    #[inline(always)]
+    pub(super) fn begin(&mut self) {
+        if self.start == Stamp::WAITING {
+            self.start = start(self.site);
+        }
+    }
+
     /// Ends the call.
     #[inline(always)]
-    pub fn finish(self, outcome: Outcome) {
-        let end = match outcome {
-            Outcome::Ok => End::Ok,
-            Outcome::Error(_) => end_of(self.site, outcome),
-        };
+    pub(super) fn finish(self, outcome: Outcome) {
+        let end = end_of(self.site, outcome);
+        self.end(end);
+    }
+
+    /// Ends the call, whose body has panicked.
+    #[cold]
+    pub(super) fn panicked(self) {
+        self.end(End::Panicked);
+    }
+
+    #[inline(always)]
+    fn end(self, end: End) {
         self.record(end);
         mem::forget(self);
     }
 
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline(never))]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn record(&self, end: End) {
         match self.site.cell() {
             Some(cell) if self.site.plan().is_plain() && self.start.is_time() => {
@@ -234,6 +279,6 @@ impl AsyncSpan {
 impl Drop for AsyncSpan {
     #[cold]
     fn drop(&mut self) {
-        self.record(if std::thread::panicking() { End::Panicked } else { End::Cancelled });
+        self.record(End::Cancelled);
     }
 }

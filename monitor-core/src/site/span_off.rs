@@ -10,25 +10,23 @@ pub fn call<R>(_site: &'static CallSite, body: impl FnOnce() -> R, _outcome: imp
     body()
 }
 
-/// Runs `body`.
-#[inline(always)]
-pub fn call_ok<R>(_site: &'static CallSite, body: impl FnOnce() -> R) -> R {
-    body()
-}
-
 /// Begins nothing.
 #[inline(always)]
-#[must_use = "the call ends when the span is dropped"]
-pub fn enter(_site: &'static CallSite) -> Span {
+#[must_use = "the call ends with the span"]
+pub fn begin(_site: &'static CallSite) -> Span {
     Span
 }
 
 /// Begins nothing.
 #[inline(always)]
-#[must_use = "the call ends when the span is dropped"]
-pub fn start(_site: &'static CallSite) -> AsyncSpan {
-    AsyncSpan
+#[must_use = "the call ends when the guard is dropped"]
+pub fn enter(_site: &'static CallSite) -> Guard {
+    Guard
 }
+
+/// No call.
+#[derive(Debug)]
+pub struct Guard;
 
 /// No call.
 #[derive(Debug)]
@@ -37,15 +35,5 @@ pub struct Span;
 impl Span {
     /// Ends nothing.
     #[inline(always)]
-    pub fn finish(self, _outcome: Outcome) {}
-}
-
-/// No call.
-#[derive(Debug)]
-pub struct AsyncSpan;
-
-impl AsyncSpan {
-    /// Ends nothing.
-    #[inline(always)]
-    pub fn finish(self, _outcome: Outcome) {}
+    pub fn finish<R>(&mut self, _value: &R, _outcome: impl FnOnce(&R) -> Outcome) {}
 }

@@ -29,8 +29,8 @@ pub(super) fn expand(function: &Function, monitor: &Monitor, context: Option<&Co
     let monitored = match shape {
         Shape::Call(returned) => parts.call(returned),
         Shape::Async(returned) => parts.future(returned),
-        Shape::Guarded(Guarded::NeverAsync) => parts.guarded("start"),
-        Shape::Guarded(_) => parts.guarded("enter"),
+        Shape::Guarded(Guarded::NeverAsync) => parts.future(&Returned::nothing()),
+        Shape::Guarded(_) => parts.guarded(),
         Shape::Tail(returned, tail) => parts.tail(returned, tail),
         Shape::Opaque(returned) => parts.made(returned, None),
         Shape::Boxed(returned, ty) => parts.made(returned, Some(ty)),
@@ -54,45 +54,33 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// A synchronous body becomes a closure, the only thing whose `return` and `?` can be caught.
+    /// A body whose value has to be looked at becomes a closure, the only thing whose `return` and `?` can be caught.
     ///
     /// The return type is given to the function that is called, not to the closure: it reaches the closure from there,
     /// so that coercions at `return` work.
     fn call(&self, returned: &Returned) -> TokenStream {
-        let Self { span, runtime, body, .. } = self;
-        let (before, site) = self.site_before();
-        let generics = returned.ty.as_ref().map(|ty| quote_spanned!(*span=> ::<#ty>));
-        match self.outcome(returned).of_reference(&quote_spanned!(*span=> returned)) {
-            None => quote_spanned!(*span=> #before #runtime::call_ok #generics(#site, move || #body)),
-            Some(outcome) => {
-                quote_spanned!(*span=> #before #runtime::call #generics(#site, move || #body, |returned| #outcome))
-            }
+        let Self { span, runtime, site, body, .. } = self;
+        let Some(outcome) = self.outcome(returned).of_reference(&quote_spanned!(*span=> returned)) else {
+            return self.guarded();
+        };
+        let generics = returned.ty.as_ref().map(|ty| quote_spanned!(*span=> ::<#ty, _>));
+        quote_spanned! {*span=>
+            let mut span = #runtime::begin(#site);
+            let returned = (#runtime::Once #generics(move || #body, ::core::marker::PhantomData).0)();
+            span.finish(&returned, |returned| #outcome);
+            returned
         }
     }
 
-    /// An asynchronous body becomes a future inside the function's own; the guard lies beside it.
+    /// An asynchronous body becomes a future inside the function's own, wrapped in the one that measures it.
     fn future(&self, returned: &Returned) -> TokenStream {
-        let Self { span, runtime, site, .. } = self;
+        let Self { span, site, .. } = self;
         let allow = returned.may_be_future().then(|| quote_spanned!(*span=> #[allow(clippy::async_yields_async)]));
         let output = returned.ty.as_ref().map(|ty| self.output(ty));
         let body = self.nested_body();
-        let future = quote_spanned!(*span=> async move { #output #body });
-        if self.is_polled() {
-            let future = quote_spanned!(*span=> { #allow let body = #future; body });
-            let wrapped = self.wrapped(returned, site, &future);
-            return quote_spanned!(*span=> #wrapped.await);
-        }
-        let outcome = self
-            .outcome(returned)
-            .of_reference(&quote_spanned!(*span=> &returned))
-            .unwrap_or_else(|| quote_spanned!(*span=> #runtime::Outcome::Ok));
-        quote_spanned! {*span=>
-            let span = #runtime::start(#site);
-            #allow
-            let returned = #future.await;
-            span.finish(#outcome);
-            returned
-        }
+        let future = quote_spanned!(*span=> { #allow let body = async move { #output #body }; body });
+        let wrapped = self.wrapped(returned, site, &future);
+        quote_spanned!(*span=> #wrapped.await)
     }
 
     /// A body that ends with a boxed future: what is boxed is the future inside of the one that measures it.
@@ -123,15 +111,15 @@ impl Parts<'_> {
         quote_spanned!(*span=> #runtime::future::<#meter, #output, _, _>(#site, #future, #outcome))
     }
 
-    /// Only a guard, for bodies that must not be moved into a closure or that never return.
+    /// A guard beside a body whose value says nothing, or that must not be moved into a closure.
     ///
     /// With `#[track_caller]` a closure would be the caller that the body sees. Without one, `return` and `?` cannot be
     /// caught, so that all calls that do not panic count as successful.
-    fn guarded(&self, begin: &str) -> TokenStream {
+    fn guarded(&self) -> TokenStream {
         let Self { span, runtime, site, .. } = self;
-        let (begin, body) = (self.ident(begin), self.nested_body());
+        let body = self.nested_body();
         quote_spanned! {*span=>
-            let _span = #runtime::#begin(#site);
+            let _guard = #runtime::enter(#site);
             #body
         }
     }
@@ -145,11 +133,6 @@ impl Parts<'_> {
         } else {
             (None, site.clone())
         }
-    }
-
-    /// Whether polls are timed one by one.
-    fn is_polled(&self) -> bool {
-        matches!(self.settings.time, Some(Time::Busy | Time::Both))
     }
 
     /// The type that says which time is the duration.

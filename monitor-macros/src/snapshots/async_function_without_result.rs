@@ -1,22 +1,26 @@
 async fn tick() {
-    let span = ::monitored::__private::start({
-        enum Here {}
-        static SITE: ::monitored::__private::CallSite = ::monitored::__private::CallSite::new(
-            ::monitored::__private::Meta::new("tick", ::core::module_path!(), ::core::file!(), ::core::line!())
-                .located(::core::any::type_name::<Here>)
-                .asynchronous(),
-        );
-        &SITE
-    });
-    let returned = async move {
-        if let ::core::option::Option::Some(returned) = ::core::option::Option::None::<()> {
-            return returned;
-        }
+    ::monitored::__private::future::<::monitored::__private::Whole, (), _, _>(
         {
-            wait().await;
-        }
-    }
-    .await;
-    span.finish(::monitored::__private::Outcome::Ok);
-    returned
+            enum Here {}
+            static SITE: ::monitored::__private::CallSite = ::monitored::__private::CallSite::new(
+                ::monitored::__private::Meta::new("tick", ::core::module_path!(), ::core::file!(), ::core::line!())
+                    .located(::core::any::type_name::<Here>)
+                    .asynchronous(),
+            );
+            &SITE
+        },
+        {
+            let body = async move {
+                if let ::core::option::Option::Some(returned) = ::core::option::Option::None::<()> {
+                    return returned;
+                }
+                {
+                    wait().await;
+                }
+            };
+            body
+        },
+        |_| ::monitored::__private::Outcome::Ok,
+    )
+    .await
 }

@@ -5,39 +5,32 @@ pub mod outer {
     }
     impl Row {
         fn cells(&self) -> u8 {
-            ::monitored::__private::call_ok::<u8>(
-                {
-                    static SITE: ::monitored::__private::CallSite =
-                        ::monitored::__private::CallSite::new(::monitored::__private::Meta::new(
-                            "Row::cells",
-                            ::core::module_path!(),
-                            ::core::file!(),
-                            ::core::line!(),
-                        ));
-                    &SITE
-                },
-                move || self.cells,
-            )
-        }
-    }
-    pub fn parse() -> Row {
-        ::monitored::__private::call::<Row>(
-            {
+            let _guard = ::monitored::__private::enter({
                 static SITE: ::monitored::__private::CallSite =
                     ::monitored::__private::CallSite::new(::monitored::__private::Meta::new(
-                        "parse",
+                        "Row::cells",
                         ::core::module_path!(),
                         ::core::file!(),
                         ::core::line!(),
                     ));
                 &SITE
-            },
-            move || private(),
-            |returned| {
-                use ::monitored::__private::probe::{ByKind as _, ByType as _, ByValue as _};
-                (&&&::monitored::__private::Probe(returned)).outcome()
-            },
-        )
+            });
+            { self.cells }
+        }
+    }
+    pub fn parse() -> Row {
+        let mut span = ::monitored::__private::begin({
+            static SITE: ::monitored::__private::CallSite = ::monitored::__private::CallSite::new(
+                ::monitored::__private::Meta::new("parse", ::core::module_path!(), ::core::file!(), ::core::line!()),
+            );
+            &SITE
+        });
+        let returned = (::monitored::__private::Once::<Row, _>(move || private(), ::core::marker::PhantomData).0)();
+        span.finish(&returned, |returned| {
+            use ::monitored::__private::probe::{ByKind as _, ByType as _, ByValue as _};
+            (&&&::monitored::__private::Probe(returned)).outcome()
+        });
+        returned
     }
     fn private() -> Row {
         Row { cells: 1 }
@@ -46,19 +39,13 @@ pub mod outer {
     pub fn other() {}
     pub mod inner {
         pub fn deep() {
-            ::monitored::__private::call_ok::<()>(
-                {
-                    static SITE: ::monitored::__private::CallSite =
-                        ::monitored::__private::CallSite::new(::monitored::__private::Meta::new(
-                            "deep",
-                            ::core::module_path!(),
-                            ::core::file!(),
-                            ::core::line!(),
-                        ));
-                    &SITE
-                },
-                move || {},
-            )
+            let _guard = ::monitored::__private::enter({
+                static SITE: ::monitored::__private::CallSite = ::monitored::__private::CallSite::new(
+                    ::monitored::__private::Meta::new("deep", ::core::module_path!(), ::core::file!(), ::core::line!()),
+                );
+                &SITE
+            });
+            {}
         }
     }
 }

@@ -1,5 +1,5 @@
 fn serve() -> ! {
-    let _span = ::monitored::__private::enter({
+    let _guard = ::monitored::__private::enter({
         enum Here {}
         static SITE: ::monitored::__private::CallSite = ::monitored::__private::CallSite::new(
             ::monitored::__private::Meta::new("serve", ::core::module_path!(), ::core::file!(), ::core::line!())

@@ -1,6 +1,6 @@
 #[track_caller]
 fn located() -> Result<(), Here> {
-    let _span = ::monitored::__private::enter({
+    let _guard = ::monitored::__private::enter({
         enum Here {}
         static SITE: ::monitored::__private::CallSite = ::monitored::__private::CallSite::new(
             ::monitored::__private::Meta::new("located", ::core::module_path!(), ::core::file!(), ::core::line!())

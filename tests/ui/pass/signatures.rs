@@ -236,7 +236,24 @@ fn returns_comparison<T, K: Ord, F: FnMut(&T) -> K>(mut key: F) -> impl FnMut(&T
     move |a, b| key(a).cmp(&key(b))
 }
 
+// The same inside of other types.
+#[monitored]
+fn returns_a_closure_and_more(items: &[u8]) -> (impl Fn(&usize) -> u8 + '_, usize) {
+    (move |&at| items[at], items.len())
+}
+
+#[monitored]
+fn may_return_a_closure(items: &[u8]) -> Option<impl Fn(&usize) -> u8 + '_> {
+    if items.is_empty() {
+        return None;
+    }
+    Some(move |at: &usize| items[*at])
+}
+
 fn main() {
+    assert_eq!((returns_a_closure_and_more(&[1, 2]).0)(&1), 2);
+    assert_eq!(returns_a_closure_and_more(&[1, 2]).1, 2);
+    assert_eq!(may_return_a_closure(&[1, 2]).map(|at| at(&1)), Some(2));
     assert_eq!(returns_closure(&[1, 2])(&1), 3);
     assert_eq!(returns_comparison(|text: &String| text.len())(&String::new(), &String::from("a")), std::cmp::Ordering::Less);
     assert_eq!(generic(&[1, 2, 3], |n| *n > 1), Some(&2));
