@@ -16,6 +16,8 @@ mod extremes;
 mod list;
 mod metric;
 #[cfg(not(loom))]
+mod quiet;
+#[cfg(not(loom))]
 pub(crate) mod table;
 
 pub(crate) use call::{CallCell, End, Ends, KINDS};
@@ -24,3 +26,5 @@ pub(crate) use extremes::EPOCH;
 pub(crate) use extremes::Extremes;
 pub(crate) use list::{Cell, CellList, Link};
 pub(crate) use metric::{CounterCell, ValueCell};
+#[cfg(not(loom))]
+pub(crate) use quiet::Quiet;

@@ -267,7 +267,10 @@ impl<S: Begin> Polled<S> {
         match self.site.cell() {
             Some(cell) => self.busy = begin(self.site.plan(), cell),
             // The first call of all puts the site under the rules given before it.
-            None => self.site.claim().write(|cell| self.busy = begin(self.site.plan(), cell)),
+            None => match self.site.claim() {
+                Some(claim) => claim.write(|cell| self.busy = begin(self.site.plan(), cell)),
+                None => self.busy = OFF,
+            },
         }
         self.begin = S::now();
     }
@@ -276,7 +279,11 @@ impl<S: Begin> Polled<S> {
         if self.busy != OFF && self.busy != WAITING {
             match self.site.cell() {
                 Some(cell) => self.record_on(cell, end),
-                None => self.site.claim().write(|cell| self.record_on(cell, end)),
+                None => {
+                    if let Some(claim) = self.site.claim() {
+                        claim.write(|cell| self.record_on(cell, end));
+                    }
+                }
             }
         }
     }

@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use once_cell::race::OnceBox;
 
 use crate::push_list::{Iter, Linked, Next, PushList};
-use crate::shard::{CallCell, CellList, table};
+use crate::shard::{CallCell, CellList, Quiet, table};
 use crate::tag::OwnedTags;
 
 pub use catalogue::{Figures, SiteInfo, sites};
@@ -103,7 +103,10 @@ impl CallSite {
     }
 
     fn variants(&self) -> &Variants {
-        self.variants.get_or_init(Variants::new)
+        self.variants.get_or_init(|| {
+            let _quiet = Quiet::begin();
+            Variants::new()
+        })
     }
 
     /// All tags: those of the attribute, then those of the variant.
@@ -132,18 +135,24 @@ impl CallSite {
         table::find(&self.id)
     }
 
-    /// A cell for the calling thread, and the registration of the site if this is its first call of all.
+    /// A cell for the calling thread, and the registration of the site if this is its first call of all. `None` if the
+    /// thread is just making such things: see [`Quiet`].
     #[cold]
     #[inline(never)]
-    pub(crate) fn claim(&'static self) -> table::Claim<CallCell> {
+    pub(crate) fn claim(&'static self) -> Option<table::Claim<CallCell>> {
+        let _quiet = Quiet::begin()?;
         self.announce();
-        table::claim(&self.id, &self.cells)
+        Some(table::claim(&self.id, &self.cells))
+    }
+
+    #[inline]
+    fn is_announced(&self) -> bool {
+        self.id.is_assigned()
     }
 
     /// Registers the site if this is its first call of all.
-    #[inline]
     fn announce(&'static self) {
-        if !self.id.is_assigned() && self.id.assign() {
+        if self.id.assign() {
             SITES.push(self);
             plan::apply_rules(self);
         }

@@ -7,6 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::{CallSite, Meta};
+use crate::shard::Quiet;
 
 /// What is measured of the calls of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -151,6 +152,7 @@ static RULES: Mutex<Vec<(String, Mode)>> = Mutex::new(Vec::new());
 /// set("*", Mode::AsWritten);
 /// ```
 pub fn set(pattern: &str, mode: Mode) {
+    let _quiet = Quiet::begin();
     let mut rules = RULES.lock().unwrap_or_else(PoisonError::into_inner);
     // A later rule for everything makes the earlier ones pointless, one for the same pattern its forerunner.
     rules.retain(|rule| pattern != "*" && rule.0 != pattern);

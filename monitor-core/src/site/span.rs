@@ -87,7 +87,7 @@ fn begin_planned(site: &'static CallSite, way: Way) -> (Option<&'static CallCell
 #[cold]
 #[inline(never)]
 fn begin_cold(site: &'static CallSite, way: Way) -> (Option<&'static CallCell>, Stamp) {
-    let claim = site.claim();
+    let Some(claim) = site.claim() else { return (None, Stamp::OFF) };
     // The first call of all has put the site under the rules given before it.
     let plan = site.plan();
     let kept = match claim {
@@ -118,8 +118,10 @@ fn begin_on(plan: Plan, cell: &CallCell, way: Way) -> Stamp {
 #[cold]
 #[inline(never)]
 fn end_cold(site: &'static CallSite, start: Stamp, end: End) {
-    if !matches!(start, Stamp::OFF | Stamp::WAITING) {
-        site.claim().write(|cell| end_on(site, cell, start, end));
+    if !matches!(start, Stamp::OFF | Stamp::WAITING)
+        && let Some(claim) = site.claim()
+    {
+        claim.write(|cell| end_on(site, cell, start, end));
     }
 }
 

@@ -11,6 +11,7 @@ use once_cell::race::OnceBox;
 use super::CallSite;
 use crate::name::{MAX_TAG_VALUE, MAX_TAGS};
 use crate::push_list::PushList;
+use crate::shard::Quiet;
 use crate::tag::{Tags, cut};
 
 const CHAINS: usize = 32;
@@ -69,6 +70,7 @@ impl Variants {
         let is = |site: &CallSite| tags.is(site.own_tags());
         let found = self.chains[(hash >> 32) as usize % CHAINS].find_or_push(is, || {
             let has_room = self.count.load(Ordering::Relaxed) < crate::metric::series_limit();
+            let _quiet = Quiet::begin();
             has_room.then(|| Box::new(CallSite::variant(parent, tags.to_owned())))
         });
         match found {
@@ -82,6 +84,7 @@ impl Variants {
 
     fn overflow(&self, parent: &'static CallSite) -> &'static CallSite {
         crate::own::SERIES_OVERFLOW.add(1_u64);
+        let _quiet = Quiet::begin();
         self.overflow.get_or_init(|| {
             let tags = Tags::new([("overflow", "true")].into_iter());
             Box::new(Box::leak(Box::new(CallSite::variant(parent, tags.to_owned()))))
@@ -92,10 +95,13 @@ impl Variants {
 /// The site that counts calls of `site` with these tags.
 #[inline]
 pub fn tagged(site: &'static CallSite, tags: &[(&'static str, &dyn TagText)]) -> &'static CallSite {
-    if site.plan().is_off() {
+    if site.plan().is_off() || Quiet::is_kept() {
         return site;
     }
-    site.announce();
+    if !site.is_announced() {
+        let _quiet = Quiet::begin();
+        site.announce();
+    }
     let mut text = Texts::default();
     if tags.iter().all(|(_, value)| text.push(*value).is_ok()) {
         let pairs = tags.iter().zip(text.iter()).map(|((key, _), value)| (*key, value));
