@@ -1,6 +1,7 @@
 //! Long proofs and checks of the workspace. `cargo xtask help` lists them.
 
 mod check;
+mod compile_time;
 mod overhead;
 mod prove;
 mod run;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 const HELP: &str = "usage: cargo xtask COMMAND
 
-  prove [--quick]   every long proof: exactness, kills, model checker, sanitizers, cost of a call, overhead;
+  prove [--quick]   every long proof: exactness, kills, model checker, sanitizers, and all commands below;
                     --quick takes smaller counts and leaves out what depends on a quiet machine
   examples          every example, run once
   loom              the shard protocol under the model checker
@@ -18,6 +19,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   miri              the tests of monitor-core under Miri, where it is installed
   hot-path          what a monitored call costs, against its bound
   overhead          throughput of the example with monitoring and without
+  compile-time      what the attribute adds to `cargo check`, beside `#[tracing::instrument]`
   survive [OPTION] [CRATE[@VERSION][/FEATURE,...]]...
                     real crates from the package registry, annotated everywhere, against their own tests; five that
                     differ if none is named. --each puts the attribute on every function, impl block and trait,
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["sanitize"] => check::sanitize(),
         ["miri"] => check::miri(),
         ["hot-path"] => check::hot_path(),
+        ["compile-time"] => compile_time::measure(),
         ["overhead"] => overhead::measure(),
         ["survive", arguments @ ..] => survive::survive(arguments),
         ["help" | "--help" | "-h"] | [] => {

@@ -1,7 +1,7 @@
 //! The long proofs, one after the other.
 
 use crate::run::{Outcome, cargo, run};
-use crate::{check, overhead};
+use crate::{check, compile_time, overhead, survive};
 
 /// How much is run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(crate) fn all(extent: Extent) -> Outcome {
     if extent == Extent::Full {
         check::hot_path()?;
         overhead::measure()?;
+        compile_time::measure()?;
+        survive::survive(&[])?;
     }
     Ok(())
 }
