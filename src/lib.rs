@@ -9,6 +9,10 @@
 #![doc = include_str!("guide/functions.md")]
 #![doc = include_str!("guide/metrics.md")]
 #![cfg_attr(any(feature = "sqlite", feature = "sqlite-system"), doc = include_str!("guide/store.md"))]
+#![cfg_attr(
+    all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")),
+    doc = include_str!("guide/host.md")
+)]
 #![doc = include_str!("guide/features.md")]
 
 extern crate self as monitored;
@@ -27,8 +31,13 @@ pub use monitor_sinks::{
     Builder, Error, FunctionStats, Monitor, Point, Query, Series, Store, Warning, runtime::Source,
 };
 
+#[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
+pub use monitor_sinks::{Family, Host, HostSampling, TopProcess, TopProcesses};
+
 /// What most programs need, for `use monitored::prelude::*`: the attribute, the metrics and the monitor.
 pub mod prelude {
+    #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
+    pub use crate::HostSampling;
     #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
     pub use crate::Monitor;
     pub use crate::{Counter, ErrorKind, Gauge, Histogram, Timer, counter, gauge, histogram, monitored, timer};

@@ -25,10 +25,11 @@ struct Crate {
     crates: &'static [&'static str],
 }
 
-const CRATES: [Crate; 4] = [
+const CRATES: [Crate; 5] = [
     Crate { folder: "monitor-core", table: "CORE", modules: CORE, upward: CORE_UPWARD, crates: &[] },
     Crate { folder: "monitor-macros", table: "MACROS", modules: MACROS, upward: &[], crates: &[] },
     Crate { folder: "monitor-sinks", table: "SINKS", modules: SINKS, upward: &[], crates: &["monitor_core"] },
+    Crate { folder: "monitor-cli", table: "CLI", modules: CLI, upward: &[], crates: &["monitor_sinks"] },
     Crate {
         folder: ".",
         table: "FACADE",
@@ -78,7 +79,17 @@ const SINKS: &[Row] = &[
     ("util", &[]),
     ("store", &["error", "util"]),
     ("query", &["error", "util", "store"]),
-    ("runtime", &["error", "util", "store", "query"]),
+    ("host", &["error", "util"]),
+    ("runtime", &["error", "util", "store", "query", "host"]),
+];
+
+const CLI: &[Row] = &[
+    ("duration", &[]),
+    ("exit", &[]),
+    ("stop", &[]),
+    ("stop_polled", &[]),
+    ("arguments", &["duration"]),
+    ("agent", &["exit", "stop", "arguments"]),
 ];
 
 /// What `monitor-core` must not use: it opens no file and no socket, starts no process and no thread.
@@ -247,7 +258,8 @@ impl Source {
 
     fn new(inside: &str, text: &str) -> Self {
         let path = inside.trim_end_matches(".rs").trim_end_matches("/mod");
-        let module = if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() };
+        let module =
+            if matches!(path, "lib" | "main") { Vec::new() } else { path.split('/').map(str::to_owned).collect() };
         Self { shown: inside.to_owned(), module, tokens: without_tests(lex(text)) }
     }
 

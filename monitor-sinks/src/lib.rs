@@ -6,6 +6,7 @@
 //! ```text
 //! runtime   Monitor, builder, background thread, schedule
 //! query     functions, series, distributions over a window
+//! host      what machine, container and process use
 //! store     the file: schema, lease, row codec, writer, reader
 //! util      varints, row guard, name distance, log lines
 //! ```
@@ -21,10 +22,13 @@
 //! # Features
 //!
 //! - `sqlite` (default): the store, over a SQLite that is compiled in.
+//! - `host` (default): sampling of the host.
 //! - `sqlite-system`: the same store, over the SQLite library of the system, 3.45.3 or newer.
 
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 mod error;
+#[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
+pub mod host;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod query;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
@@ -38,6 +42,8 @@ mod util;
 #[path = "../tests/common/registry.rs"]
 mod registry;
 
+#[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
+pub use self::host::{Family, Host, HostSampling, TopProcess, TopProcesses};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use self::{
     error::Error,

@@ -1,5 +1,6 @@
 //! Single checks that need other flags or another toolchain.
 
+use crate::prove::Extent;
 use crate::run::{Outcome, cargo, root, run, target, works};
 
 const NIGHTLY: &str = "nightly";
@@ -70,7 +71,13 @@ pub(crate) fn examples() -> Outcome {
         .collect();
     names.sort();
     for name in &names {
-        run(&format!("example {name}"), cargo(None).args(["run", "--release", "--locked", "--example", name]))?;
+        let mut command = cargo(None);
+        command.args(["run", "--release", "--locked", "--example", name]);
+        // This one watches the machine for a minute unless it is told otherwise.
+        if name == "host" {
+            command.args(["--", "5s"]);
+        }
+        run(&format!("example {name}"), &mut command)?;
     }
     Ok(())
 }
@@ -78,4 +85,22 @@ pub(crate) fn examples() -> Outcome {
 /// What a monitored call costs, against its bound.
 pub(crate) fn hot_path() -> Outcome {
     run("cost of a call", cargo(None).args(["bench", "--bench", "hot_path", "--", "--check"]))
+}
+
+/// What sampling the host costs, against its bounds.
+pub(crate) fn host_cost(extent: Extent) -> Outcome {
+    let mut command = cargo(None);
+    command.args(["bench", "-p", "monitor-sinks", "--bench", "host_cost", "--"]);
+    run("cost of sampling the host", command.args((extent == Extent::Quick).then_some("--quick")))
+}
+
+/// Readers of the host against bytes of no sense and against a machine under stress.
+pub(crate) fn host_stress(extent: Extent) -> Outcome {
+    let (rounds, stress) = if extent == Extent::Full { ("50000", "full") } else { ("4000", "small") };
+    let mut fuzz = cargo(None);
+    fuzz.args(["test", "--release", "-p", "monitor-sinks", "--lib", "host::linux::golden"]);
+    run("bytes of no sense", fuzz.env("MONITORED_FUZZ_ROUNDS", rounds))?;
+    let mut command = cargo(None);
+    command.args(["test", "--release", "-p", "monitor-sinks", "--test", "host_stress"]);
+    run("sampling under stress", command.env("MONITORED_STRESS", stress))
 }

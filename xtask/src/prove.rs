@@ -20,11 +20,13 @@ pub(crate) fn all(extent: Extent) -> Outcome {
         cargo(None).args(["test", "--release", "--test", "exact_store"]).env("MONITORED_RUNS", runs),
     )?;
     run("kill -9", cargo(None).args(["test", "--release", "--test", "kill"]).env("MONITORED_KILLS", kills))?;
+    check::host_stress(extent)?;
     check::loom()?;
     check::sanitize()?;
     check::miri()?;
     if extent == Extent::Full {
         check::hot_path()?;
+        check::host_cost(extent)?;
         overhead::measure()?;
         compile_time::measure()?;
         survive::survive(&[])?;

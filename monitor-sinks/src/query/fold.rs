@@ -44,6 +44,8 @@ pub(super) struct Fold {
     pub(super) points: Vec<Point>,
     /// For a series without points, what the newest row before the window says, if it is not out of date.
     pub(super) carried: Option<Point>,
+    /// The recordings of the points: from which one on, and what the series had before it.
+    runs: Vec<Run>,
     /// The newest total of a counter, with its recording.
     total: Option<(u64, Number)>,
     /// The newest entry of a gauge, or of a counter without points: its recording and value.
@@ -99,14 +101,25 @@ pub(super) fn gather(reader: &Reader, asked: Asked, series: &[StoredSeries], poi
     Ok(Gathered { folds, warnings: warnings.into_vec().into() })
 }
 
+/// The points of one recording.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    name: u64,
+    /// The number of the first of them.
+    first: usize,
+    /// What a counter had before it.
+    before: f64,
+}
+
 impl Fold {
-    fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             increase: Number::ZERO,
             gauge: None,
-            merged: Merged::default(),
+            merged: Merged::EMPTY,
             points: Vec::new(),
             carried: None,
+            runs: Vec::new(),
             total: None,
             newest: None,
         }
@@ -122,8 +135,10 @@ impl Fold {
         points: bool,
         scratch: &mut Vec<(u16, u64)>,
     ) -> Result<(), &'static str> {
+        let mut before_first = 0.0;
         let value = match entry {
             Entry::Counter { total, increase } => {
+                before_first = difference(total, increase).map_or(0.0, Number::as_f64);
                 let previous = self.total.map_or(before, |known| Some(Earlier::Known(known)));
                 self.increase += match previous {
                     Some(Earlier::Known((known, earlier))) if known == run => {
@@ -147,9 +162,37 @@ impl Fold {
             }
         };
         if points {
-            self.points.push(Point { time: from_micros(ts), value });
+            self.push(Point { time: from_micros(ts), value }, run, before_first);
         }
         Ok(())
+    }
+
+    /// Adds a point of recording `run`. A counter had `before` until then.
+    pub(super) fn push(&mut self, point: Point, run: u64, before: f64) {
+        if self.runs.last().is_none_or(|last| last.name != run) {
+            self.runs.push(Run { name: run, first: self.points.len(), before });
+        }
+        self.points.push(point);
+    }
+
+    /// The points, each with its recording.
+    pub(super) fn points_by_run(&self) -> impl Iterator<Item = (Point, u64)> {
+        let mut runs = self.runs.iter().peekable();
+        let mut current = 0;
+        self.points.iter().enumerate().map(move |(place, point)| {
+            while let Some(run) = runs.next_if(|run| run.first <= place) {
+                current = run.name;
+            }
+            (*point, current)
+        })
+    }
+
+    /// The recording at the start of the window and the value in it, where that is known.
+    pub(super) fn at_start(&self, kind: MetricKind) -> Option<(u64, f64)> {
+        match self.runs.first() {
+            Some(run) => (kind == MetricKind::Counter).then_some((run.name, run.before)),
+            None => self.carried.and(self.newest),
+        }
     }
 }
 
@@ -294,6 +337,8 @@ pub(super) struct Merged {
 }
 
 impl Merged {
+    const EMPTY: Self = Self { buckets: Vec::new(), sum: 0.0, extremes: None };
+
     /// Adds a row's distribution, whose buckets are `buckets`.
     fn add(&mut self, encoded: &Encoded<'_>, buckets: &[(u16, u64)]) {
         self.sum += encoded.sum;
@@ -331,7 +376,7 @@ mod tests {
     use crate::{
         query::FunctionStats,
         registry::Registry,
-        store::{Settings, Store, Writer},
+        store::{Origin, Settings, Store, Writer},
     };
 
     /// Offsets in these tests are in milliseconds.
@@ -345,7 +390,11 @@ mod tests {
     }
 
     fn write(writer: &mut Writer, registry: &mut Registry, at: i64) {
-        let samples = || registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
+        let samples = || {
+            registry
+                .samples()
+                .map(|(index, key, value, changed)| Origin::App.sample(Sample { index, key, value, changed }))
+        };
         writer.write(START + at * 1_000, samples, &[]).unwrap();
         registry.delivered();
     }

@@ -3,14 +3,17 @@
 //! - `select`: which function is meant by a name, and what to say when none or several are.
 //! - `fold`: rows of a window into increases, last values and distributions.
 //! - `function`, `series`: the two forms of answer.
+//! - `alias`: short names for figures of a host; `sum`: series added up, where such a name stands for several.
 //!
 //! The answers are computed from the stored rows alone, so that a query in the recording process and one in another
 //! process, next week, give the same result.
 
+mod alias;
 mod fold;
 mod function;
 mod select;
 mod series;
+mod sum;
 
 use std::{
     sync::Arc,
@@ -19,14 +22,18 @@ use std::{
 
 use monitor_core::SlowCall;
 
-use self::{fold::gather, select::Selector};
+use self::{
+    alias::{Alias, Form},
+    fold::{Gathered, gather},
+    select::Selector,
+};
 pub use self::{
     function::FunctionStats,
     series::{Point, Series},
 };
 use crate::{
     error::Error,
-    store::{Store, StoredSeries, Window},
+    store::{Reader, Store, StoredSeries, Window},
     util::time::{duration_micros, to_micros},
 };
 
@@ -101,6 +108,9 @@ impl Query {
     }
 
     /// Keeps the series of one metric, by its stored name, such as `rows_loaded` or `function_calls_total`.
+    ///
+    /// What is asked of a host most often has short names beside: `cpu_percent_total`, `memory_percent`, `disk_percent`,
+    /// `network_bytes_sent` and so on; the guide lists them. Only [`series`](Self::series) answers these.
     pub fn metric(mut self, name: impl Into<String>) -> Self {
         self.metric = Some(name.into());
         self
@@ -191,12 +201,7 @@ impl Query {
     pub fn series(&self) -> Result<Vec<Series>, Error> {
         let asked = self.checked(SystemTime::now())?;
         let reader = self.store.reader()?;
-        let mut matching = reader.series(self.metric.as_deref().as_ref().map(std::slice::from_ref))?;
-        if let Some(name) = &self.metric
-            && matching.is_empty()
-        {
-            return Err(select::unknown_metric(name, &reader.series(None)?));
-        }
+        let (mut matching, alias) = self.named(&reader)?;
         if let Some(function) = &self.function {
             if let Some(metric) = &self.metric
                 && !matching.iter().any(select::is_function)
@@ -214,7 +219,10 @@ impl Query {
         matching.retain(|series| self.keeps(series));
         matching.sort_by(|a, b| (&a.name, &a.service, &a.labels).cmp(&(&b.name, &b.service, &b.labels)));
         let gathered = gather(&reader, asked, &matching, true)?;
-        Ok(series::answers(matching, gathered))
+        match alias {
+            None => Ok(series::answers(matching, gathered)),
+            Some(alias) => self.shortly(&reader, asked, alias, matching, gathered),
+        }
     }
 
     /// The calls that took longer than the bound of their function (`slow = "250ms"`), newest first, at most 1,000.
@@ -236,6 +244,55 @@ impl Query {
             let served = self.service.is_none() || self.service == call.service;
             named && served && self.tags.iter().all(|tag| call.tags.contains(tag))
         })
+    }
+
+    /// The series of the metric asked for, or all; with the short name, if it is one.
+    fn named(&self, reader: &Reader) -> Result<(Vec<StoredSeries>, Option<&'static Alias>), Error> {
+        let Some(name) = self.metric.as_deref() else { return Ok((reader.series(None)?, None)) };
+        let series = reader.series(Some(&[name]))?;
+        if !series.is_empty() {
+            return Ok((series, None));
+        }
+        let alias = Alias::find(name).ok_or_else(|| match reader.series(None) {
+            Ok(all) => select::unknown_metric(name, &all),
+            Err(error) => error,
+        })?;
+        Ok((alias.select(reader.series(Some(&[alias.metric]))?)?, Some(alias)))
+    }
+
+    /// The answers for a short name.
+    fn shortly(
+        &self,
+        reader: &Reader,
+        asked: Asked,
+        alias: &Alias,
+        matching: Vec<StoredSeries>,
+        gathered: Gathered,
+    ) -> Result<Vec<Series>, Error> {
+        let (matching, gathered) = match alias.form {
+            Form::SumOver(labels) => {
+                let (series, folds) = sum::sums(matching, gathered.folds, labels);
+                (series, Gathered { folds, ..gathered })
+            }
+            _ => (matching, gathered),
+        };
+        let answers = series::answers(matching, gathered).into_iter().map(|answer| answer.renamed(alias.name));
+        Ok(match alias.form {
+            Form::Same | Form::SumOver(_) => answers.collect(),
+            Form::Percent => answers.map(|answer| answer.percent_of(1.0)).collect(),
+            Form::PercentOf(whole) => {
+                let wholes: Vec<_> =
+                    reader.series(Some(&[whole]))?.into_iter().filter(|whole| self.of_service(whole)).collect();
+                let wholes = series::answers(wholes.clone(), gather(reader, asked, &wholes, true)?);
+                let whole = |service: &str| Some(wholes.iter().find(|whole| whole.service == service)?.last()?.value);
+                let share = |answer: Series| whole(&answer.service).map(|whole| answer.percent_of(whole));
+                answers.filter_map(share).collect()
+            }
+        })
+    }
+
+    fn of_service(&self, series: &StoredSeries) -> bool {
+        Selector { service: self.service.as_deref(), tags: &[] }.keeps(series)
     }
 
     fn keeps(&self, series: &StoredSeries) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use super::function;
+use super::{alias::Alias, function};
 use crate::{
     error::{Error, Kind},
     store::StoredSeries,
@@ -111,7 +111,7 @@ pub(super) fn join(module: &str, function: &str) -> String {
 
 /// The error for a metric that the store does not hold.
 pub(super) fn unknown_metric(name: &str, all: &[StoredSeries]) -> Error {
-    let known: BTreeSet<&str> = all.iter().map(|series| series.name.as_str()).collect();
+    let known: BTreeSet<&str> = all.iter().map(|series| series.name.as_str()).chain(Alias::known(all)).collect();
     if known.is_empty() {
         let message = format!(
             "there is no metric `{}`: the store holds no series at all; check that this is the right file and that \
@@ -121,6 +121,15 @@ pub(super) fn unknown_metric(name: &str, all: &[StoredSeries]) -> Error {
         return Kind::UnknownName { message }.into();
     }
     unknown("metric", name, known.iter().map(|&known| (known, known.to_owned())))
+}
+
+/// The error for a short name whose metric the store does not hold.
+pub(super) fn unknown_short(name: &str, metric: &str) -> Error {
+    let message = format!(
+        "there is no metric `{name}`, which is short for `{metric}`: the store holds no such sample of a host; start the \
+         monitor with host(HostSampling::every(...)), or run `monitor agent` on this file"
+    );
+    Kind::UnknownName { message }.into()
 }
 
 /// The paths that `name` can mean: the one that it spells out, else those that end in it.

@@ -21,11 +21,11 @@ pub struct Point {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Series {
-    /// The metric's name.
+    /// The metric's name; the short name, if that was asked for.
     pub name: String,
     /// What kind of value it holds.
     pub kind: MetricKind,
-    /// The base unit; empty when none was given.
+    /// The base unit; empty when none was given. Short names give percentages as `percent`.
     pub unit: String,
     /// The service that recorded it.
     pub service: String,
@@ -74,6 +74,21 @@ impl Series {
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// The same under another name.
+    pub(super) fn renamed(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    /// The same as a percentage of `whole`.
+    pub(super) fn percent_of(mut self, whole: f64) -> Self {
+        let factor = 100.0 / whole;
+        for point in self.points.iter_mut().chain(&mut self.carried) {
+            point.value *= factor;
+        }
+        self.increase *= factor;
+        Self { unit: String::from("percent"), ..self }
     }
 }
 

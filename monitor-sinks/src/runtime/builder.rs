@@ -8,7 +8,7 @@ use std::{
 use crossbeam_channel::bounded;
 use monitor_core::Collector;
 
-use super::{Monitor, Source, thread};
+use super::{Monitor, Source, sampler::Chosen, thread};
 use crate::{
     error::Error,
     store::{Settings, Writer},
@@ -44,11 +44,18 @@ pub struct Builder {
     path: Option<PathBuf>,
     interval: Duration,
     start_patience: Duration,
+    pub(super) samplers: Chosen,
 }
 
 impl Builder {
-    pub(super) const fn new() -> Self {
-        Self { service: None, path: None, interval: DEFAULT_INTERVAL, start_patience: START_PATIENCE }
+    pub(super) fn new() -> Self {
+        Self {
+            service: None,
+            path: None,
+            interval: DEFAULT_INTERVAL,
+            start_patience: START_PATIENCE,
+            samplers: Chosen::default(),
+        }
     }
 
     /// Names the service that functions and metrics belong to, where they name none themselves: 1 to 200 bytes.
@@ -127,10 +134,11 @@ impl Builder {
             start_patience: self.start_patience,
             patience: FLUSH_PATIENCE.min(self.interval),
         };
+        let samplers = self.samplers.open()?;
         let writer = Writer::open(path, settings, to_micros(SystemTime::now()))?;
         let path = writer.path().clone();
         let (commands, inbox) = bounded(COMMANDS);
-        let handle = thread::spawn(writer, source, inbox, duration_micros(self.interval))
+        let handle = thread::spawn(writer, source, samplers, inbox, duration_micros(self.interval))
             .map_err(|error| Error::io("start the background thread for", &path, error))?;
         Ok(Monitor::new(path, commands, handle))
     }

@@ -51,6 +51,19 @@ impl Grid {
     }
 }
 
+impl Step {
+    /// What to do at `now_us` if something else is due at `due_us`: a drain comes earlier for it, never later.
+    pub(super) fn with_due(self, now_us: i64, due_us: Option<i64>) -> Self {
+        match (self, due_us) {
+            (Self::Wait(wait), Some(due_us)) if due_us > now_us => {
+                Self::Wait(wait.min(Duration::from_micros(due_us.abs_diff(now_us))))
+            }
+            (Self::Wait(_), Some(_)) => Self::Drain,
+            (step, _) => step,
+        }
+    }
+}
+
 /// How far the wall clock went back between two readings, if by more than two intervals, which is more than the
 /// correction of a running clock.
 pub(super) fn step_back(before_us: i64, now_us: i64, interval_us: i64) -> Option<Duration> {
@@ -117,6 +130,25 @@ mod tests {
                 assert!(!wait.is_zero() && wait <= Duration::from_micros(interval as u64), "{interval} {now}");
             }
         }
+    }
+
+    #[test]
+    fn what_else_is_due_brings_a_drain_forward_and_never_puts_it_off() {
+        assert_eq!(wait(700).with_due(300, None), wait(700));
+        assert_eq!(wait(700).with_due(300, Some(500)), wait(200));
+        assert_eq!(wait(700).with_due(300, Some(5_000)), wait(700));
+        assert_eq!(wait(700).with_due(300, Some(i64::MAX)), wait(700));
+        for due in [300, 299, i64::MIN] {
+            assert_eq!(wait(700).with_due(300, Some(due)), Step::Drain);
+        }
+        assert_eq!(Step::Drain.with_due(300, Some(5_000)), Step::Drain);
+    }
+
+    #[test]
+    fn an_early_drain_leaves_the_grid_where_it_was() {
+        let mut grid = Grid::new(1_000, 5_300);
+        assert_eq!(grid.step(5_500).with_due(5_500, Some(5_500)), Step::Drain);
+        assert_eq!(grid.step(5_500), wait(500));
     }
 
     #[test]

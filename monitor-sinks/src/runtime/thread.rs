@@ -3,11 +3,12 @@
 //! It owns the source and the writer, so that neither needs a lock. Callers reach it by a bounded channel of commands; no
 //! recorded value passes through it. A panic on the way, in a source or in this crate, is caught where the drain began:
 //! the transaction is rolled back, the values stay with the source, the loop goes on.
+//!
+//! Samplers wake the thread at instants of their own. It then samples and drains at once, so that a sample is stored at
+//! its time, however seldom the rest is.
 
 use std::{
-    any::Any,
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     thread::{Builder, JoinHandle},
     time::{Duration, Instant, SystemTime},
 };
@@ -18,11 +19,12 @@ use monitor_core::{SlowCall, own};
 use super::{
     Source,
     outage::Outage,
+    sampler::{Samplers, caught},
     schedule::{Grid, Step, step_back},
 };
 use crate::{
     error::{Error, Kind},
-    store::Writer,
+    store::{Origin, Writer},
     util::{report, time::to_micros},
 };
 
@@ -48,14 +50,15 @@ pub(super) type Reply = Sender<Result<(), Error>>;
 pub(super) fn spawn<S: Source>(
     writer: Writer,
     source: impl FnOnce() -> S,
+    samplers: Samplers,
     inbox: Receiver<Command>,
     interval_us: i64,
 ) -> io::Result<JoinHandle<()>> {
     let (hand_over, receive) = crossbeam_channel::bounded::<S>(1);
     let handle = Builder::new().name(String::from("monitored")).spawn(move || {
         if let Ok(source) = receive.recv() {
-            Worker { writer, source, interval_us, outage: Outage::default(), slow_calls: Vec::new(), wall_us: None }
-                .run(&inbox);
+            let (outage, slow_calls) = (Outage::default(), Vec::new());
+            Worker { writer, source, samplers, interval_us, outage, slow_calls, wall_us: None }.run(&inbox);
         }
     })?;
     // Made on the caller's thread, so that what is recorded once `start` has returned is this recording's.
@@ -66,6 +69,7 @@ pub(super) fn spawn<S: Source>(
 struct Worker<S> {
     writer: Writer,
     source: S,
+    samplers: Samplers,
     interval_us: i64,
     outage: Outage,
     /// Exemplars that have not been stored yet.
@@ -78,8 +82,10 @@ impl<S: Source> Worker<S> {
     fn run(mut self, inbox: &Receiver<Command>) {
         let mut grid = Grid::new(self.interval_us, now_us());
         loop {
-            let wait = match grid.step(now_us()) {
+            let now = now_us();
+            let wait = match grid.step(now).with_due(now, self.samplers.due_us(now)) {
                 Step::Drain => {
+                    self.samplers.sample_due(now);
                     // The outage has told of a failure, and the next drain makes up for it.
                     let _ = self.drain();
                     // Commands are answered between drains even if these follow each other without a pause.
@@ -143,19 +149,21 @@ impl<S: Source> Worker<S> {
     /// Brings what was recorded into the store. The row is stamped once its values have been read: everything in it
     /// happened at its time or before.
     fn store(&mut self) -> Result<(), Error> {
-        let result = catch_unwind(AssertUnwindSafe(|| {
+        let result = caught(|| {
             self.source.collect();
             let at_us = now_us();
             self.watch_wall_clock(at_us);
             self.keep_slow_calls();
-            self.writer.write(at_us, || self.source.samples(), &self.slow_calls)?;
+            let recorded = || self.source.samples().map(|sample| Origin::App.sample(sample));
+            self.writer.write(at_us, || recorded().chain(self.samplers.samples()), &self.slow_calls)?;
             self.source.delivered();
+            self.samplers.delivered();
             self.slow_calls.clear();
             Ok(())
-        }))
-        .unwrap_or_else(|panic| {
+        })
+        .unwrap_or_else(|message| {
             own::BACKGROUND_PANICS.add(1_u64);
-            Err(Kind::Panicked { message: message(&*panic) }.into())
+            Err(Kind::Panicked { message }.into())
         });
         if result.is_err() {
             own::FLUSH_FAILURES.add(1_u64);
@@ -176,6 +184,7 @@ impl<S: Source> Worker<S> {
     /// Stores what is left and closes the store. A failure is for the caller to tell: nothing comes after it.
     fn end(mut self) -> Result<(), Error> {
         self.writer.set_patience(LAST_PATIENCE);
+        self.samplers.sample_all(now_us());
         match self.store() {
             Ok(()) => {
                 if let Some(line) = self.outage.succeeded(self.writer.path(), Instant::now()) {
@@ -203,9 +212,4 @@ impl<S: Source> Worker<S> {
 
 fn now_us() -> i64 {
     to_micros(SystemTime::now())
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
 }

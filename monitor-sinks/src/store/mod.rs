@@ -2,7 +2,8 @@
 //!
 //! - `schema`: what makes a SQLite file ours, its tables, and how connections are opened.
 //! - `lease`: at most one writer a file.
-//! - `head`: the row codec; `series`: the table of series; `slow`: exemplars of slow calls.
+//! - `origin`: where samples come from. `head`: the row codec; `series`: the table of series; `slow`: exemplars of slow
+//!   calls.
 //! - `writer`: one transaction a flush; `reader`: rows by window, in pages.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
@@ -11,6 +12,7 @@
 
 pub(crate) mod head;
 mod lease;
+mod origin;
 mod reader;
 pub(crate) mod schema;
 mod series;
@@ -23,6 +25,7 @@ use crate::{error::Error, util::time};
 
 pub(crate) use self::{
     head::{Encoded, Entry, Row},
+    origin::{Origin, Placed},
     reader::{Found, Reader, Window},
     series::StoredSeries,
     writer::{Settings, Writer},

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use monitor_core::{MetricKind, SeriesKey};
+use monitor_core::MetricKind;
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Where the series of programs come from, as opposed to those of the host.
-const SOURCE_APP: &str = "app";
+use super::origin::Placed;
 
 /// A series as the store knows it.
 #[derive(Debug, Clone)]
@@ -26,15 +25,16 @@ impl StoredSeries {
     }
 }
 
-/// The number of the series `key` of `service`, which is entered if it is new.
+/// The number of the series of `placed`, of `service` if it names none itself. It is entered if it is new.
 ///
 /// `None` for kinds that this release cannot store.
 pub(super) fn resolve(
     connection: &Connection,
-    key: &SeriesKey,
+    placed: &Placed<'_>,
     service: &str,
     now_us: i64,
 ) -> rusqlite::Result<Option<u64>> {
+    let key = placed.sample.key;
     let Some(kind) = kind_code(key.kind) else { return Ok(None) };
     let service = key.service.as_deref().unwrap_or(service);
     let labels = canonical(&key.labels);
@@ -49,7 +49,9 @@ pub(super) fn resolve(
                 "INSERT INTO series(source, name, kind, unit, service, labels, created_us)
                  VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
             )?
-            .query_row(params![SOURCE_APP, key.name, kind, key.unit, service, labels, now_us], |row| row.get(0))?,
+            .query_row(params![placed.origin.source(), key.name, kind, key.unit, service, labels, now_us], |row| {
+                row.get(0)
+            })?,
     };
     Ok(u64::try_from(id).ok())
 }

@@ -21,7 +21,12 @@ use std::{io::ErrorKind, path::Path, sync::Arc, time::Duration};
 use monitor_core::{Distribution, Number, Sample, SlowCall, Value};
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::{head::Encoder, lease::Lease, schema, series, slow};
+use super::{
+    head::Encoder,
+    lease::Lease,
+    origin::{Numbers, Placed},
+    schema, series, slow,
+};
 use crate::{
     error::{Error, Kind},
     util::{guard::checksum, report, time::duration_micros},
@@ -62,8 +67,8 @@ pub(crate) struct Writer {
     log_was_lost: bool,
     /// When the path was last looked at.
     looked_us: i64,
-    /// The series numbers by index of the sample.
-    ids: Vec<Option<u64>>,
+    /// The numbers of the series that have been written.
+    numbers: Numbers,
     run: u64,
     /// The minute of the newest full row.
     full_minute: Option<i64>,
@@ -83,7 +88,7 @@ impl Writer {
             files: Files::default(),
             log_was_lost: false,
             looked_us: now_us,
-            ids: Vec::new(),
+            numbers: Numbers::default(),
             run: 0,
             full_minute: None,
             buffer: Vec::new(),
@@ -133,7 +138,7 @@ impl Writer {
     /// Stores what changed, as of `at_us`, and exemplars of slow calls. When this returns without an error, it is committed.
     ///
     /// Returns the time of the new row, `None` if there was nothing to write.
-    pub(crate) fn write<'a, I: Iterator<Item = Sample<'a>>>(
+    pub(crate) fn write<'a, I: Iterator<Item = Placed<'a>>>(
         &mut self,
         at_us: i64,
         samples: impl Fn() -> I,
@@ -160,8 +165,8 @@ impl Writer {
     }
 
     /// Whether a flush at `at_us` has anything to write.
-    fn is_due<'a>(&self, at_us: i64, mut samples: impl Iterator<Item = Sample<'a>>) -> bool {
-        if self.is_full_due(at_us) { samples.next().is_some() } else { samples.any(|sample| sample.changed) }
+    fn is_due<'a>(&self, at_us: i64, mut samples: impl Iterator<Item = Placed<'a>>) -> bool {
+        if self.is_full_due(at_us) { samples.next().is_some() } else { samples.any(|placed| placed.sample.changed) }
     }
 
     fn is_full_due(&self, at_us: i64) -> bool {
@@ -184,7 +189,7 @@ impl Writer {
             self.connection = None;
         }
         self.lease = None;
-        self.ids.clear();
+        self.numbers.clear();
         self.full_minute = None;
         let before = self.files.main;
         // Opening may not wait as it does at the start: a flush is waiting for it.
@@ -230,7 +235,7 @@ impl Writer {
     fn transact<'a>(
         &mut self,
         at_us: i64,
-        samples: impl Iterator<Item = Sample<'a>>,
+        samples: impl Iterator<Item = Placed<'a>>,
         slow_calls: &[SlowCall],
         buffer: Vec<u8>,
     ) -> rusqlite::Result<Option<i64>> {
@@ -242,17 +247,16 @@ impl Writer {
 
         let mut new = Vec::new();
         let mut numbered = Vec::new();
-        for sample in samples {
-            let known = self.ids.get(sample.index).copied().flatten();
-            let id = match known {
-                None if full || sample.changed => {
-                    let id = series::resolve(&transaction, sample.key, &self.settings.service, ts)?;
-                    new.extend(id.map(|id| (sample.index, id)));
+        for placed in samples {
+            let id = match self.numbers.get(&placed) {
+                None if full || placed.sample.changed => {
+                    let id = series::resolve(&transaction, &placed, &self.settings.service, ts)?;
+                    new.extend(id.map(|id| (placed.origin, placed.sample.index, id)));
                     id
                 }
                 known => known,
             };
-            numbered.extend(id.map(|id| (id, sample)));
+            numbered.extend(id.map(|id| (id, placed.sample)));
         }
         // Stable, so that samples of one series stay in the order in which they came.
         numbered.sort_by_key(|entry| entry.0);
@@ -273,11 +277,8 @@ impl Writer {
 
         let written = (encoder.entries() > 0).then_some(ts);
         self.buffer = encoder.into_buffer();
-        for (index, id) in new {
-            if self.ids.len() <= index {
-                self.ids.resize(index + 1, None);
-            }
-            self.ids[index] = Some(id);
+        for (origin, index, id) in new {
+            self.numbers.set(origin, index, id);
         }
         if full {
             self.full_minute = Some(at_us.div_euclid(FULL_EVERY_US));
@@ -390,10 +391,12 @@ const fn identity(_path: &Path) -> Option<Identity> {
 mod tests {
     use std::path::PathBuf;
 
+    use monitor_core::MetricKind;
+
     use super::*;
     use crate::{
         registry::{Registry, key},
-        store::{Entry, Found, Store, Window},
+        store::{Entry, Found, Origin, Store, Window},
     };
 
     const START: i64 = 1_700_000_040_000_000;
@@ -409,7 +412,11 @@ mod tests {
     }
 
     fn write(writer: &mut Writer, registry: &mut Registry, at_us: i64) -> Result<Option<i64>, Error> {
-        let samples = || registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
+        let samples = || {
+            registry
+                .samples()
+                .map(|(index, key, value, changed)| Origin::App.sample(Sample { index, key, value, changed }))
+        };
         let written = writer.write(at_us, samples, &[]);
         if written.is_ok() {
             registry.delivered();
@@ -472,7 +479,7 @@ mod tests {
         let samples = || {
             registry.samples().map(|(index, key, value, changed)| {
                 looked_at.set(looked_at.get() + 1);
-                Sample { index, key, value, changed }
+                Origin::App.sample(Sample { index, key, value, changed })
             })
         };
         assert_eq!(writer.write(START + 1_000, samples, &[]).unwrap(), None);
@@ -517,6 +524,33 @@ mod tests {
                 (minute + 60_000_000, run, true, 2)
             ]
         );
+    }
+
+    #[test]
+    fn origins_that_number_their_series_alike_stay_apart() {
+        let (_folder, path) = folder();
+        let mut writer = open(&path, START);
+        let [rows, load] = [key(MetricKind::Counter, "rows", &[]), key(MetricKind::Gauge, "load", &[])];
+        let total = Number::Int(2);
+        for at in [START, START + 1_000] {
+            let samples = || {
+                let rows =
+                    Sample { index: 0, key: &rows, value: Value::Counter { total, fresh: total }, changed: true };
+                let load = Sample { index: 0, key: &load, value: Value::Gauge(0.5), changed: true };
+                [Origin::App.sample(rows), Origin::Host.sample(load)].into_iter()
+            };
+            assert_eq!(writer.write(at, samples, &[]).unwrap(), Some(at));
+        }
+        writer.close().unwrap();
+        let query = |metric| Store::open_read_only(&path).unwrap().query().metric(metric).series().unwrap().remove(0);
+        for (metric, value) in [("rows", 2.0_f64), ("load", 0.5)] {
+            assert_eq!(query(metric).points.iter().map(|point| point.value).collect::<Vec<_>>(), [value; 2]);
+        }
+        let source = |name: &str| -> String {
+            let connection = Connection::open(&path).unwrap();
+            connection.query_row("SELECT source FROM series WHERE name = ?1", [name], |row| row.get(0)).unwrap()
+        };
+        assert_eq!((source("rows"), source("load")), (String::from("app"), String::from("host")));
     }
 
     #[test]
@@ -574,7 +608,7 @@ mod tests {
         let (_folder, path) = folder();
         for at in [START, START + 1_000] {
             let mut registry = Registry::default();
-            registry.add(key(monitor_core::MetricKind::Counter, "rows", &[("b", "2"), ("a", "1")]), Number::Int(1));
+            registry.add(key(MetricKind::Counter, "rows", &[("b", "2"), ("a", "1")]), Number::Int(1));
             let mut writer = open(&path, at);
             write(&mut writer, &mut registry, at).unwrap();
         }

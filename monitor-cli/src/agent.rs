@@ -1,0 +1,69 @@
+//! `monitor agent`: samples the machine into a store until it is told to stop.
+
+use std::{error, fmt, io, io::Write, process, time::Duration};
+
+use monitor_sinks::{Error, Monitor};
+
+use crate::{arguments::Agent, exit::Exit, stop::Stop};
+
+/// The longest interval at which a monitor stores.
+const LONGEST_FLUSH: Duration = Duration::from_hours(1);
+
+/// Why the agent ended without having been asked to, or without having stored everything.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Signals(io::Error),
+    Store(Error),
+}
+
+impl Failure {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Signals(_) => Exit::Failed,
+            Self::Store(error) => Exit::of(error),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signals(error) => write!(f, "cannot wait for signals: {error}"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl error::Error for Failure {}
+
+/// Samples until a signal comes, then stores what is left.
+pub(crate) fn run(agent: &Agent) -> Result<Exit, Failure> {
+    let stop = Stop::prepare().map_err(Failure::Signals)?;
+    let monitor = Monitor::builder()
+        .service(&agent.service)
+        .sqlite(&agent.db)
+        .flush_every(agent.flush.unwrap_or(agent.every.min(LONGEST_FLUSH)))
+        .host(agent.sampling())
+        .start()
+        .map_err(Failure::Store)?;
+    let path = monitor.store().path().to_owned();
+    say(format_args!(
+        "sampling this machine every {3:?} into {0} as service {1:?}, process {2}; stop it with Ctrl-C or SIGTERM. Ask it: \
+         Store::open_read_only(\"{0}\")?.query().metric(\"cpu_percent_total\").series()?",
+        path.display(),
+        agent.service,
+        process::id(),
+        agent.every,
+    ));
+    let signal = stop.wait();
+    monitor.shutdown().map_err(Failure::Store)?;
+    say(format_args!("stopped by {signal}; everything is stored in {}", path.display()));
+    Ok(Exit::Done)
+}
+
+/// Prints a line. Nobody may be there to read it.
+fn say(line: fmt::Arguments<'_>) {
+    let text = format!("monitor agent: {line}\n");
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

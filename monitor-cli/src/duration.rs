@@ -1,0 +1,45 @@
+//! Spans of time as people write them: `500ms`, `10s`, `5m`, `1h`.
+
+use std::time::Duration;
+
+/// Reads a whole number with a unit.
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(String::from("write a whole number and a unit, ms, s, m or h, such as 10s")),
+    };
+    let number: u64 = number.parse().map_err(|_| String::from("write a number before the unit, such as 10s"))?;
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| String::from("that is too long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_with_units_are_read() {
+        for (text, wanted) in [
+            ("500ms", Duration::from_millis(500)),
+            ("10s", Duration::from_secs(10)),
+            ("5m", Duration::from_mins(5)),
+            ("5min", Duration::from_mins(5)),
+            ("1h", Duration::from_hours(1)),
+            ("0s", Duration::ZERO),
+        ] {
+            assert_eq!(parse(text), Ok(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_an_example() {
+        for text in ["", "10", "s", "1.5s", "-1s", "10 s", "10d", "99999999999999999999s", "٣s"] {
+            assert!(parse(text).unwrap_err().contains("10s"), "{text}");
+        }
+        assert!(parse("9999999999999999h").is_err());
+    }
+}

@@ -1,0 +1,41 @@
+//! How the program ends, for scripts. The codes are documented in `monitor agent --help` and never change.
+
+use monitor_sinks::Error;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// It was asked to stop, and everything is stored.
+    Done = 0,
+    /// It could not start, or could not store its last values.
+    Failed = 1,
+    /// The arguments make no sense. The argument parser uses the same code.
+    Usage = 2,
+    /// Another program records to the file.
+    InUse = 3,
+}
+
+impl Exit {
+    /// The code for a failure of the store or of the sampler.
+    pub(crate) fn of(error: &Error) -> Self {
+        if error.is_in_use() {
+            Self::InUse
+        } else if error.is_invalid_setting() {
+            Self::Usage
+        } else {
+            Self::Failed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use monitor_sinks::Store;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_opened_is_a_failure() {
+        assert_eq!(Exit::of(&Store::open_read_only("no/such/metrics.db").unwrap_err()), Exit::Failed);
+    }
+}
