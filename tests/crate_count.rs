@@ -1,4 +1,4 @@
-//! Promise: who only annotates compiles at most 10 external crates, the default at most 32.
+//! Promise: who only annotates compiles at most 10 external crates, the default at most 40.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -30,5 +30,5 @@ fn the_attribute_alone_brings_few_crates() {
 fn the_default_brings_few_crates() {
     let crates = external_crates(&[]);
     assert!(crates.contains("rusqlite"), "{crates:?}");
-    assert!(crates.len() <= 32, "{} crates: {crates:?}", crates.len());
+    assert!(crates.len() <= 40, "{} crates: {crates:?}", crates.len());
 }

@@ -26,6 +26,9 @@ pub static CLOCK_JUMPS: Counter = Counter::own("monitored_clock_jumps_total");
 /// Flushes that failed; their values were kept and written later.
 pub static FLUSH_FAILURES: Counter = Counter::own("monitored_flush_failures_total");
 
+/// Times that sealing, rolling up or dropping old data failed; it is tried again.
+pub static UPKEEP_FAILURES: Counter = Counter::own("monitored_upkeep_failures_total");
+
 /// Times that the system's wall clock was set back by more than two flush intervals.
 pub static CLOCK_STEPS_BACK: Counter = Counter::own("monitored_clock_steps_back_total");
 

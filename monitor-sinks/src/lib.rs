@@ -49,5 +49,5 @@ pub use self::{
     error::Error,
     query::{FunctionStats, Point, Query, Series},
     runtime::{Builder, Monitor},
-    store::{Store, Warning},
+    store::{Retention, Store, Warning},
 };

@@ -9,14 +9,14 @@
 //! long as the recording that wrote it goes on writing rows, and a few minutes more. Where series are asked for, the
 //! totals of counters without an entry are looked up with them.
 
-use std::{collections::HashMap, ops::ControlFlow, time::Duration};
+use std::time::Duration;
 
 use monitor_core::{Distribution, MetricKind, Number};
 
 use super::{Asked, Warnings, series::Point};
 use crate::{
     error::Error,
-    store::{self, Encoded, Entry, Found, Reader, Row, StoredSeries, Warning, Window},
+    store::{self, Back, Detail, Encoded, Entry, Found, Reader, Span, StoredSeries, Warning, Window},
     util::time::{duration_micros, from_micros},
 };
 
@@ -52,11 +52,9 @@ pub(super) struct Fold {
     newest: Option<(u64, f64)>,
 }
 
-/// Folds what the rows in the window of `asked` hold of `series`, with points if `points` are wanted.
+/// Folds what is stored of `series` in the window of `asked`, with points if `points` are wanted.
 pub(super) fn gather(reader: &Reader, asked: Asked, series: &[StoredSeries], points: bool) -> Result<Gathered, Error> {
-    // Both this and the entries of a row ascend, so that one walk along both finds what is wanted.
-    let mut places: Vec<(u64, usize)> = series.iter().enumerate().map(|(place, series)| (series.id, place)).collect();
-    places.sort_unstable();
+    let ids: Vec<u64> = series.iter().map(|series| series.id).collect();
     let mut folds: Vec<Fold> = series.iter().map(|_| Fold::new()).collect();
     let mut warnings = store::Warnings::default();
     if series.is_empty() {
@@ -66,31 +64,22 @@ pub(super) fn gather(reader: &Reader, asked: Asked, series: &[StoredSeries], poi
     let mut newest: Option<(i64, u64)> = None;
     let mut before: Option<Before> = None;
     let mut failure = None;
-    reader.scan(asked.window, &mut |found| match found {
+    let detail = if points { Detail::Each } else { Detail::Merged };
+    reader.walk(&ids, asked.window, detail, &mut |found| match found {
         Found::Damaged(warning) => {
             warnings.push(warning);
             if before.is_none() && failure.is_none() {
-                match Before::look_up(reader, asked.window) {
+                match Before::look_up(reader, asked.window, &ids) {
                     Ok(known) => before = Some(known),
                     Err(error) => failure = Some(error),
                 }
             }
         }
-        Found::Row(ts, row) => {
-            newest = Some((ts, row.run));
-            let mut wanted = &places[..];
-            for (id, entry) in row.entries().flatten() {
-                while wanted.first().is_some_and(|first| first.0 < id) {
-                    wanted = &wanted[1..];
-                }
-                let Some(&(next, place)) = wanted.first() else { break };
-                if next == id {
-                    let earlier = before.as_ref().map(|before| before.total(id));
-                    let taken = folds[place].take(ts, row.run, entry, earlier, points, &mut scratch);
-                    if let Err(reason) = taken {
-                        warnings.push(Warning::new(ts, reason));
-                    }
-                }
+        Found::Flush { ts, run } => newest = Some((ts, run)),
+        Found::Entry { place, ts, run, entry } => {
+            let earlier = before.as_ref().map(|before| before.total(place));
+            if let Err(reason) = folds[place].take(ts, run, entry, earlier, points, &mut scratch) {
+                warnings.push(Warning::new(ts, reason));
             }
         }
     })?;
@@ -151,7 +140,7 @@ impl Fold {
                 self.total = Some((run, total));
                 total.as_f64()
             }
-            Entry::Gauge(value) => {
+            Entry::Gauge(value) | Entry::Span(Span { last: value, .. }) => {
                 self.newest = Some((run, value));
                 value
             }
@@ -221,41 +210,27 @@ enum Earlier {
 /// The totals of counters just before a window.
 #[derive(Debug)]
 struct Before {
-    totals: HashMap<u64, (u64, Number)>,
-    /// Whether counters that are not in `totals` did not exist.
-    complete: bool,
+    totals: Vec<Option<Number>>,
+    back: Back,
 }
 
 impl Before {
-    fn look_up(reader: &Reader, window: Window) -> Result<Self, Error> {
-        let mut totals = HashMap::new();
-        let mut rows = 0_u64;
-        let mut full = false;
+    fn look_up(reader: &Reader, window: Window, ids: &[u64]) -> Result<Self, Error> {
+        let mut totals = vec![None; ids.len()];
         let oldest = window.after.saturating_sub(gauge_life(reader.interval_us()?));
-        let mut damaged = false;
-        reader.scan_back(window.after, oldest, &mut |found| {
-            rows += 1;
-            let Found::Row(_, row) = found else {
-                damaged = true;
-                return ControlFlow::Continue(());
-            };
-            for (id, entry) in row.entries().flatten() {
-                if let Entry::Counter { total, .. } = entry {
-                    totals.entry(id).or_insert((row.run, total));
-                }
+        let back = reader.look_back(ids, window.after, oldest, &mut |place, _, entry| {
+            if let Entry::Counter { total, .. } = entry {
+                totals[place] = Some(total);
             }
-            full = row.full;
-            if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        // Without any row before the window the store began inside it.
-        Ok(Self { totals, complete: !damaged && (full || (rows == 0 && !reader.any_until(window.after)?)) })
+        Ok(Self { totals, back })
     }
 
-    fn total(&self, id: u64) -> Earlier {
-        match self.totals.get(&id) {
-            Some(&known) => Earlier::Known(known),
-            None if self.complete => Earlier::None,
-            None => Earlier::Unknown,
+    fn total(&self, place: usize) -> Earlier {
+        match (self.totals[place], self.back.newest) {
+            (Some(total), Some((_, run))) => Earlier::Known((run, total)),
+            _ if self.back.complete => Earlier::None,
+            _ => Earlier::Unknown,
         }
     }
 }
@@ -275,12 +250,7 @@ fn settle(
         MetricKind::Counter => points && fold.total.is_none(),
         _ => false,
     };
-    let mut open: HashMap<u64, usize> = series
-        .iter()
-        .enumerate()
-        .filter(|(place, series)| is_open(series.kind, &folds[*place]))
-        .map(|(place, series)| (series.id, place))
-        .collect();
+    let open: Vec<usize> = (0..series.len()).filter(|&place| is_open(series[place].kind, &folds[place])).collect();
     let life = gauge_life(reader.interval_us()?);
     let end = match asked.end {
         Some(end) => end,
@@ -290,15 +260,22 @@ fn settle(
     if !open.is_empty() && newest.is_none_or(|(ts, _)| alive(ts)) {
         // The newest row is at most one life old, and a full row at most another one older than that.
         let oldest = end.saturating_sub(life).saturating_sub(life);
-        reader.scan_back(asked.window.after, oldest, &mut |found| {
-            let Found::Row(ts, row) = found else { return ControlFlow::Continue(()) };
-            let (newest_ts, run) = *newest.get_or_insert((ts, row.run));
-            if row.run != run || !alive(newest_ts) {
-                return ControlFlow::Break(());
-            }
-            take_carried(ts, row, &mut open, folds);
-            if row.full || open.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let ids: Vec<u64> = open.iter().map(|&place| series[place].id).collect();
+        let mut carried = Vec::new();
+        let back = reader.look_back(&ids, asked.window.after, oldest, &mut |place, ts, entry| match entry {
+            Entry::Gauge(value) | Entry::Span(Span { last: value, .. }) => carried.push((open[place], ts, value)),
+            Entry::Counter { total, .. } => carried.push((open[place], ts, total.as_f64())),
+            Entry::Distribution(_) => {}
         })?;
+        if let Some((ts, run)) = back.newest
+            && newest.is_none_or(|newest| newest.1 == run)
+            && alive(newest.get_or_insert((ts, run)).0)
+        {
+            for (place, ts, value) in carried {
+                folds[place].newest = Some((run, value));
+                folds[place].carried = Some(Point { time: from_micros(ts), value });
+            }
+        }
     }
     let current = newest.filter(|&(ts, _)| alive(ts)).map(|(_, run)| run);
     for fold in folds {
@@ -306,20 +283,6 @@ fn settle(
         fold.carried = fold.carried.filter(|_| fold.gauge.is_some());
     }
     Ok(())
-}
-
-fn take_carried(ts: i64, row: Row<'_>, open: &mut HashMap<u64, usize>, folds: &mut [Fold]) {
-    for (id, entry) in row.entries().flatten() {
-        let value = match entry {
-            Entry::Gauge(value) => value,
-            Entry::Counter { total, .. } => total.as_f64(),
-            Entry::Distribution(_) => continue,
-        };
-        if let Some(place) = open.remove(&id) {
-            folds[place].newest = Some((row.run, value));
-            folds[place].carried = Some(Point { time: from_micros(ts), value });
-        }
-    }
 }
 
 /// How long a gauge's row holds, in microseconds.
@@ -376,7 +339,7 @@ mod tests {
     use crate::{
         query::FunctionStats,
         registry::Registry,
-        store::{Origin, Settings, Store, Writer},
+        store::{Origin, Retention, Settings, Store, Writer},
     };
 
     /// Offsets in these tests are in milliseconds.
@@ -385,7 +348,13 @@ mod tests {
 
     fn writer(path: &Path, interval: Duration, at: i64) -> Writer {
         let patience = Duration::ZERO;
-        let settings = Settings { service: String::from("test"), interval, start_patience: patience, patience };
+        let settings = Settings {
+            service: String::from("test"),
+            interval,
+            start_patience: patience,
+            patience,
+            retention: Retention::FOREVER,
+        };
         Writer::open(path, settings, START + at * 1_000).unwrap()
     }
 

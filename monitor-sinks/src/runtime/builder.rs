@@ -11,7 +11,7 @@ use monitor_core::Collector;
 use super::{Monitor, Source, sampler::Chosen, thread};
 use crate::{
     error::Error,
-    store::{Settings, Writer},
+    store::{Retention, Settings, Writer},
     util::time::{duration_micros, to_micros},
 };
 
@@ -44,6 +44,7 @@ pub struct Builder {
     path: Option<PathBuf>,
     interval: Duration,
     start_patience: Duration,
+    retention: Retention,
     pub(super) samplers: Chosen,
 }
 
@@ -54,6 +55,7 @@ impl Builder {
             path: None,
             interval: DEFAULT_INTERVAL,
             start_patience: START_PATIENCE,
+            retention: Retention::default(),
             samplers: Chosen::default(),
         }
     }
@@ -77,6 +79,13 @@ impl Builder {
     /// A crash of the program loses what was recorded since the last flush. Default: 1 s.
     pub const fn flush_every(mut self, interval: Duration) -> Self {
         self.interval = interval;
+        self
+    }
+
+    /// Keeps what is recorded for this long. Default: every flush for 48 hours, windows of five minutes for 30 days,
+    /// windows of an hour for 400 days.
+    pub const fn retain(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 
@@ -133,6 +142,7 @@ impl Builder {
             interval: self.interval,
             start_patience: self.start_patience,
             patience: FLUSH_PATIENCE.min(self.interval),
+            retention: self.retention,
         };
         let samplers = self.samplers.open()?;
         let writer = Writer::open(path, settings, to_micros(SystemTime::now()))?;

@@ -31,6 +31,9 @@ use crate::{
 /// How long the last flush waits for a lock; there is none after it that could make up for it.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long the thread tidies up after a drain. One slice of it takes a few milliseconds.
+const TIDY_TIME: Duration = Duration::from_millis(10);
+
 /// Exemplars kept in memory while the store cannot be written to.
 const SLOW_CALLS_KEPT: usize = 4096;
 
@@ -58,7 +61,8 @@ pub(super) fn spawn<S: Source>(
     let handle = Builder::new().name(String::from("monitored")).spawn(move || {
         if let Ok(source) = receive.recv() {
             let (outage, slow_calls) = (Outage::default(), Vec::new());
-            Worker { writer, source, samplers, interval_us, outage, slow_calls, wall_us: None }.run(&inbox);
+            Worker { writer, source, samplers, interval_us, outage, slow_calls, is_untidy: false, wall_us: None }
+                .run(&inbox);
         }
     })?;
     // Made on the caller's thread, so that what is recorded once `start` has returned is this recording's.
@@ -74,6 +78,8 @@ struct Worker<S> {
     outage: Outage,
     /// Exemplars that have not been stored yet.
     slow_calls: Vec<SlowCall>,
+    /// Whether the last attempt to seal or drop something has failed.
+    is_untidy: bool,
     /// The last reading of the wall clock.
     wall_us: Option<i64>,
 }
@@ -87,7 +93,9 @@ impl<S: Source> Worker<S> {
                 Step::Drain => {
                     self.samplers.sample_due(now);
                     // The outage has told of a failure, and the next drain makes up for it.
-                    let _ = self.drain();
+                    if self.drain().is_ok() {
+                        self.tidy(TIDY_TIME);
+                    }
                     // Commands are answered between drains even if these follow each other without a pause.
                     Duration::ZERO
                 }
@@ -131,6 +139,28 @@ impl<S: Source> Worker<S> {
             let _ = reply.send(result.clone());
         }
         stop
+    }
+
+    /// Seals, rolls up and drops for a while. What fails is begun anew later.
+    fn tidy(&mut self, time: Duration) {
+        let begun = Instant::now();
+        while begun.elapsed() < time {
+            let done = caught(|| self.writer.maintain(now_us())).unwrap_or_else(|message| {
+                own::BACKGROUND_PANICS.add(1_u64);
+                Err(Kind::Panicked { message }.into())
+            });
+            match done {
+                Ok(true) => self.is_untidy = false,
+                Ok(false) => return,
+                Err(error) => {
+                    own::UPKEEP_FAILURES.add(1_u64);
+                    if !std::mem::replace(&mut self.is_untidy, true) {
+                        report::line(format_args!("{error}; sealing and retention are tried again, recording goes on"));
+                    }
+                    return;
+                }
+            }
+        }
     }
 
     /// Brings what was recorded into the store, and says and counts how that went.
@@ -185,6 +215,7 @@ impl<S: Source> Worker<S> {
     fn end(mut self) -> Result<(), Error> {
         self.writer.set_patience(LAST_PATIENCE);
         self.samplers.sample_all(now_us());
+        self.writer.end_with_next();
         match self.store() {
             Ok(()) => {
                 if let Some(line) = self.outage.succeeded(self.writer.path(), Instant::now()) {

@@ -1,7 +1,8 @@
 //! The codec of a row: the series that changed in one flush, as bytes.
 //!
 //! ```text
-//! row          version u8 (1) | flags u8 | run varint | entry*
+//! row          version u8 (2) | flags u8 | run varint | group*
+//! group        gap of the first series number varint | length of its entries in bytes varint | entry*
 //! entry        gap of the series number varint | form u8 | value
 //! form 0       counter, whole: total varint, increase varint
 //! form 1       counter, fractional: total f64, increase f64
@@ -13,7 +14,9 @@
 //! ```
 //!
 //! Floats are their eight bytes, lowest first, so that every value comes back bit by bit. Numbers of series and of
-//! buckets ascend; the first gap is the number itself, later ones are at least 1. `run` names the recording that wrote
+//! buckets ascend; the first gap is the number itself (in a group: less the group's first number), later ones are 1 or more.
+//! Groups have up to 32 entries, so that a reader who wants a few series passes over the others. In version 1 the entries
+//! followed the run without groups; it is read and not written any more. `run` names the recording that wrote
 //! the row. Flag 1 marks a full row: every counter and gauge of the run is in it.
 //!
 //! A counter carries its total in the run beside the increase since its previous entry. A sum of increases answers for a
@@ -24,9 +27,12 @@
 
 use monitor_core::{Distribution, Number, Value};
 
+use super::chunk::merged::Moments;
 use crate::util::varint;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version without groups.
+const UNGROUPED: u8 = 1;
 const FLAG_FULL: u8 = 1;
 
 const COUNTER_INT: u8 = 0;
@@ -42,10 +48,19 @@ const BUCKETS: u64 = 32_768;
 /// Whole gauges within this bound take the short form. It is exact for them, and at most eight bytes long.
 const SMALL: f64 = (1_u64 << 48) as f64;
 
+/// Entries of a group.
+const GROUP: usize = 32;
+
 /// Writes one row.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     bytes: Vec<u8>,
+    /// The entries of the group that is being written.
+    group: Vec<u8>,
+    in_group: usize,
+    /// The first series number of that group, and of the one before.
+    first: u64,
+    first_before: u64,
     previous: u64,
     entries: u32,
 }
@@ -56,13 +71,19 @@ impl Encoder {
         buffer.clear();
         buffer.extend([VERSION, if full { FLAG_FULL } else { 0 }]);
         varint::put(&mut buffer, run);
-        Self { bytes: buffer, previous: 0, entries: 0 }
+        Self { bytes: buffer, group: Vec::new(), in_group: 0, first: 0, first_before: 0, previous: 0, entries: 0 }
     }
 
     /// Appends the value of series `id`, which must be larger than the one before. Values of unknown form are left out.
     pub(crate) fn put(&mut self, id: u64, value: Value<'_>) {
-        let start = self.bytes.len();
-        varint::put(&mut self.bytes, id - self.previous);
+        if self.in_group == GROUP {
+            self.end_group();
+        }
+        if self.in_group == 0 {
+            (self.first, self.previous) = (id, id);
+        }
+        let start = self.group.len();
+        varint::put(&mut self.group, id - self.previous);
         let known = match value {
             Value::Counter { total, fresh } => self.counter(total, fresh),
             Value::Gauge(value) => self.gauge(value),
@@ -72,9 +93,25 @@ impl Encoder {
         if known {
             self.previous = id;
             self.entries += 1;
+            self.in_group += 1;
         } else {
-            self.bytes.truncate(start);
+            self.group.truncate(start);
         }
+    }
+
+    fn end_group(&mut self) {
+        if self.in_group > 0 {
+            varint::put(&mut self.bytes, self.first - self.first_before);
+            varint::put(&mut self.bytes, self.group.len() as u64);
+            self.bytes.append(&mut self.group);
+            (self.first_before, self.in_group) = (self.first, 0);
+        }
+    }
+
+    /// The finished row.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.end_group();
+        self.bytes
     }
 
     /// How many entries the row has.
@@ -82,29 +119,19 @@ impl Encoder {
         self.entries
     }
 
-    /// The finished row.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Gives the buffer back.
-    pub(crate) fn into_buffer(self) -> Vec<u8> {
-        self.bytes
-    }
-
     fn counter(&mut self, total: Number, increase: Number) -> bool {
         match (total, increase) {
             (Number::Int(total), Number::Int(0)) => {
-                self.bytes.push(COUNTER_SAME);
-                varint::put(&mut self.bytes, total);
+                self.group.push(COUNTER_SAME);
+                varint::put(&mut self.group, total);
             }
             (Number::Int(total), Number::Int(increase)) => {
-                self.bytes.push(COUNTER_INT);
-                varint::put(&mut self.bytes, total);
-                varint::put(&mut self.bytes, increase);
+                self.group.push(COUNTER_INT);
+                varint::put(&mut self.group, total);
+                varint::put(&mut self.group, increase);
             }
             (total, increase) => {
-                self.bytes.push(COUNTER_FLOAT);
+                self.group.push(COUNTER_FLOAT);
                 self.float(total.as_f64());
                 self.float(increase.as_f64());
             }
@@ -116,10 +143,10 @@ impl Encoder {
         let whole = value as i64;
         // The comparison of bits keeps negative zero, fractions and NaN out.
         if value.abs() < SMALL && (whole as f64).to_bits() == value.to_bits() {
-            self.bytes.push(GAUGE_INT);
-            varint::put(&mut self.bytes, varint::zigzag(whole));
+            self.group.push(GAUGE_INT);
+            varint::put(&mut self.group, varint::zigzag(whole));
         } else {
-            self.bytes.push(GAUGE_FLOAT);
+            self.group.push(GAUGE_FLOAT);
             self.float(value);
         }
         true
@@ -137,14 +164,14 @@ impl Encoder {
             varint::put(&mut payload, count);
             previous = number;
         }
-        self.bytes.push(DISTRIBUTION);
-        varint::put(&mut self.bytes, payload.len() as u64);
-        self.bytes.extend(payload);
+        self.group.push(DISTRIBUTION);
+        varint::put(&mut self.group, payload.len() as u64);
+        self.group.extend(payload);
         true
     }
 
     fn float(&mut self, value: f64) {
-        self.bytes.extend(value.to_le_bytes());
+        self.group.extend(value.to_le_bytes());
     }
 }
 
@@ -155,18 +182,14 @@ pub(crate) struct Row<'a> {
     pub(crate) run: u64,
     /// Whether every counter and gauge of the run is in it.
     pub(crate) full: bool,
+    is_grouped: bool,
     entries: &'a [u8],
 }
 
 impl<'a> Row<'a> {
     /// Reads a row that should have `count` entries, or says what is wrong with it.
     pub(crate) fn parse(bytes: &'a [u8], count: i64) -> Result<Self, &'static str> {
-        let (&[version, flags], mut rest) = bytes.split_first_chunk().ok_or("its header is cut short")?;
-        if version != VERSION {
-            return Err("it is of an unknown format version");
-        }
-        let run = varint::take(&mut rest).ok_or("its header is cut short")?;
-        let row = Self { run, full: flags & FLAG_FULL != 0, entries: rest };
+        let row = Self::open(bytes)?;
         let mut found = 0;
         for entry in row.entries() {
             entry?;
@@ -175,9 +198,23 @@ impl<'a> Row<'a> {
         if found == count { Ok(row) } else { Err("its number of entries is wrong") }
     }
 
+    /// Reads the header of a row, whose checksum has been seen to match.
+    pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, &'static str> {
+        let (&[version, flags], mut rest) = bytes.split_first_chunk().ok_or("its header is cut short")?;
+        if version != VERSION && version != UNGROUPED {
+            return Err("it is of an unknown format version");
+        }
+        let run = varint::take(&mut rest).ok_or("its header is cut short")?;
+        Ok(Self { run, full: flags & FLAG_FULL != 0, is_grouped: version != UNGROUPED, entries: rest })
+    }
+
     /// Series numbers with their values, ascending. Nothing follows an error, and a parsed row has none.
     pub(crate) const fn entries(&self) -> Entries<'a> {
-        Entries { rest: self.entries, previous: None }
+        if self.is_grouped {
+            Entries { groups: self.entries, first: 0, rest: &[], previous: None }
+        } else {
+            Entries { groups: &[], first: 0, rest: self.entries, previous: None }
+        }
     }
 }
 
@@ -188,26 +225,71 @@ pub(crate) enum Entry<'a> {
     Counter { total: Number, increase: Number },
     /// A gauge's value.
     Gauge(f64),
+    /// A gauge's values in a window that was rolled up.
+    Span(Span),
     /// The values since the previous entry.
     Distribution(Encoded<'a>),
 }
 
-/// A distribution that is still bytes.
+/// The values of a gauge in a window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Span {
+    pub(crate) last: f64,
+    pub(crate) smallest: f64,
+    pub(crate) largest: f64,
+    pub(crate) sum: f64,
+    pub(crate) count: f64,
+}
+
+impl Span {
+    /// Of one value.
+    pub(crate) const fn of(value: f64) -> Self {
+        Self { last: value, smallest: value, largest: value, sum: value, count: 1.0 }
+    }
+
+    /// Adds what came later.
+    pub(crate) fn add(&mut self, later: Self) {
+        self.last = later.last;
+        self.smallest = self.smallest.min(later.smallest);
+        self.largest = self.largest.max(later.largest);
+        self.sum += later.sum;
+        self.count += later.count;
+    }
+}
+
+/// A distribution that is still bytes, or was read from a chunk.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Encoded<'a> {
     pub(crate) sum: f64,
     pub(crate) min: f64,
     pub(crate) max: f64,
-    buckets: &'a [u8],
+    buckets: Buckets<'a>,
 }
 
-impl Encoded<'_> {
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Buckets<'a> {
+    Packed(&'a [u8]),
+    Plain(&'a [(u16, u64)]),
+}
+
+impl<'a> Encoded<'a> {
+    /// A distribution of a chunk.
+    pub(crate) const fn of_chunk(moments: Moments, buckets: &'a [(u16, u64)]) -> Self {
+        Self { sum: moments.sum, min: moments.min, max: moments.max, buckets: Buckets::Plain(buckets) }
+    }
+
     /// Replaces the contents of `out` by the buckets, ascending and at least one, or says what is wrong with them.
     ///
     /// Buckets are looked at only here, because most of a row's bytes are buckets that a query does not ask for.
     pub(crate) fn buckets(&self, out: &mut Vec<(u16, u64)>) -> Result<(), &'static str> {
         out.clear();
-        let mut rest = self.buckets;
+        let mut rest = match self.buckets {
+            Buckets::Packed(bytes) => bytes,
+            Buckets::Plain(buckets) => {
+                out.extend_from_slice(buckets);
+                &[]
+            }
+        };
         let mut previous = None;
         while !rest.is_empty() {
             let bucket = take_bucket(&mut rest, previous).ok_or("the buckets of a distribution are malformed")?;
@@ -219,17 +301,43 @@ impl Encoded<'_> {
 }
 
 /// The entries of a row.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entries<'a> {
+    /// The groups that have not begun yet.
+    groups: &'a [u8],
+    /// The first series number of the newest group.
+    first: u64,
+    /// What is left of the group that has begun.
     rest: &'a [u8],
     previous: Option<u64>,
 }
 
 impl<'a> Entries<'a> {
+    /// Passes over groups that hold nothing at or above `id`. Entries below it may still follow.
+    pub(crate) fn skip_to(&mut self, id: u64) {
+        let mut groups = self.groups;
+        let mut first = self.first;
+        while let Some((next, entries)) = take_group(&mut groups, first) {
+            if next > id {
+                return;
+            }
+            (self.groups, self.first, self.rest, self.previous) = (groups, next, entries, None);
+            first = next;
+        }
+    }
+
     fn take(&mut self) -> Option<(u64, Entry<'a>)> {
+        if self.rest.is_empty() {
+            (self.first, self.rest) = take_group(&mut self.groups, self.first)?;
+            // Numbers ascend from one group to the next as well.
+            let ascends = self.previous.take().is_none_or(|previous| previous < self.first);
+            if !ascends || self.rest.is_empty() {
+                return None;
+            }
+        }
         let gap = varint::take(&mut self.rest)?;
         let id = match self.previous {
-            None => gap,
+            None => self.first.checked_add(gap)?,
             Some(_) if gap == 0 => return None,
             Some(previous) => previous.checked_add(gap)?,
         };
@@ -266,15 +374,27 @@ impl<'a> Iterator for Entries<'a> {
     type Item = Result<(u64, Entry<'a>), &'static str>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
+        if self.rest.is_empty() && self.groups.is_empty() {
             return None;
         }
         let entry = self.take();
         if entry.is_none() {
-            self.rest = &[];
+            (self.rest, self.groups) = (&[], &[]);
         }
         Some(entry.ok_or("one of its entries is malformed"))
     }
+}
+
+/// Takes a group off the front of `groups`: its first series number and its entries.
+fn take_group<'a>(groups: &mut &'a [u8], before: u64) -> Option<(u64, &'a [u8])> {
+    if groups.is_empty() {
+        return None;
+    }
+    let first = varint::take(groups)?.checked_add(before)?;
+    let length = usize::try_from(varint::take(groups)?).ok()?;
+    let (entries, rest) = groups.split_at_checked(length)?;
+    *groups = rest;
+    Some((first, entries))
 }
 
 fn take_float(bytes: &mut &[u8]) -> Option<f64> {
@@ -288,7 +408,7 @@ fn take_distribution(mut payload: &[u8]) -> Option<Encoded<'_>> {
     let min = take_float(&mut payload)?;
     let max = take_float(&mut payload)?;
     // Extremes in the wrong order, or none at all, would make quantiles meaningless.
-    (min <= max).then_some(Encoded { sum, min, max, buckets: payload })
+    (min <= max).then_some(Encoded { sum, min, max, buckets: Buckets::Packed(payload) })
 }
 
 fn take_bucket(rest: &mut &[u8], previous: Option<u16>) -> Option<(u16, u64)> {
@@ -327,7 +447,7 @@ mod tests {
         for &(id, value) in values {
             encoder.put(id, value);
         }
-        encoder.into_buffer()
+        encoder.finish()
     }
 
     fn decoded(bytes: &[u8], count: i64) -> Vec<(u64, Entry<'_>)> {
@@ -437,7 +557,7 @@ mod tests {
                     let length = random.below(80);
                     bytes = (0..length).map(|_| random.next() as u8).collect();
                     if let Some(version) = bytes.first_mut() {
-                        *version = VERSION;
+                        *version = if round % 2 == 0 { VERSION } else { UNGROUPED };
                     }
                 }
             }
@@ -462,9 +582,29 @@ mod tests {
         assert!(Row::parse(&bytes, 3).is_err());
     }
 
+    #[test]
+    fn a_reader_who_wants_few_series_passes_over_groups() {
+        let values: Vec<(u64, Value<'_>)> = (0..1_000).map(|n| (n * 3, Value::Gauge(n as f64))).collect();
+        let bytes = row(&values);
+        let row = Row::parse(&bytes, 1_000).unwrap();
+        for wanted in [0, 1, 95, 96, 1_500, 2_996, 2_997, 2_998, 10_000] {
+            let mut entries = row.entries();
+            entries.skip_to(wanted);
+            let walked: Vec<u64> = entries.map(|entry| entry.unwrap().0).collect();
+            let expected: Vec<u64> = (0..1_000).map(|n| n * 3).filter(|&id| id >= wanted).collect();
+            assert!(walked.ends_with(&expected), "{wanted}");
+            assert!(walked.len() <= expected.len() + GROUP, "{wanted}: {} of {}", walked.len(), expected.len());
+        }
+        // Forwards only: what has been passed does not come back.
+        let mut entries = row.entries();
+        entries.skip_to(1_500);
+        entries.skip_to(0);
+        assert!(entries.next().unwrap().unwrap().0 > 1_400);
+    }
+
     /// Golden bytes: what was written once must be readable for ever.
     #[test]
-    fn version_one_is_written_as_it_always_was() {
+    fn version_two_is_written_as_it_always_was() {
         let mut values = Distribution::new();
         values.record(1.0);
         let bytes = row(&[
@@ -475,6 +615,25 @@ mod tests {
         ]);
         let one = 1.0_f64.to_le_bytes();
         let wanted = [
+            &[2, 1, 0x80, 0xd0, 0x95, 0xff, 0xbc, 0x31][..],
+            &[1, 41],
+            &[0, 0, 0xac, 0x02, 2],
+            &[2, 2, 5],
+            &[1, 4, 1],
+            &[1, 5, 27],
+            &one,
+            &one,
+            &one,
+            &[0xc0, 0x06, 1],
+        ]
+        .concat();
+        assert_eq!(bytes, wanted, "{bytes:02x?}");
+    }
+
+    #[test]
+    fn version_one_is_read_as_it_was_written() {
+        let one = 1.0_f64.to_le_bytes();
+        let bytes = [
             &[1, 1, 0x80, 0xd0, 0x95, 0xff, 0xbc, 0x31][..],
             &[1, 0, 0xac, 0x02, 2],
             &[2, 2, 5],
@@ -486,6 +645,15 @@ mod tests {
             &[0xc0, 0x06, 1],
         ]
         .concat();
-        assert_eq!(bytes, wanted, "{bytes:02x?}");
+        let row = Row::parse(&bytes, 4).unwrap();
+        assert_eq!((row.run, row.full), (1_700_000_000_000, true));
+        let entries = decoded(&bytes, 4);
+        assert_eq!(entries[0], (1, Entry::Counter { total: Number::Int(300), increase: Number::Int(2) }));
+        assert_eq!(entries[1], (3, Entry::Counter { total: Number::Int(5), increase: Number::Int(0) }));
+        assert_eq!(entries[2], (4, Entry::Gauge(-1.0)));
+        let (5, Entry::Distribution(encoded)) = entries[3] else { panic!("not a distribution") };
+        let mut buckets = Vec::new();
+        encoded.buckets(&mut buckets).unwrap();
+        assert_eq!((encoded.sum, buckets), (1.0, vec![(832, 1)]));
     }
 }

@@ -4,30 +4,54 @@
 //! - `lease`: at most one writer a file.
 //! - `origin`: where samples come from. `head`: the row codec; `series`: the table of series; `slow`: exemplars of slow
 //!   calls.
-//! - `writer`: one transaction a flush; `reader`: rows by window, in pages.
+//! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
+//! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`.
+//! - `walk`, `back`: reading forwards and backwards; `check`: looking for damage; `reader`: the connection.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
-//! about a thousand times the bytes on the way to the disk. Sealing old rows into chunks, retention and roll-ups add
-//! tables beside `head`; the reader is the only place that will know.
+//! about a thousand times the bytes on the way to the disk. Later the rows of many flushes are sealed into one chunk a
+//! series.
 
+mod about;
+mod back;
+mod ballast;
+mod build;
+mod check;
+pub(crate) mod chunk;
 pub(crate) mod head;
+mod hourly;
+mod latest;
 mod lease;
+#[cfg(test)]
+mod lifecycle;
+mod maintenance;
+mod migration;
 mod origin;
 mod reader;
+mod retention;
+mod rollup;
 pub(crate) mod schema;
+mod seal;
+mod segment;
 mod series;
 mod slow;
+mod tier;
+mod walk;
 mod writer;
 
 use std::{fmt, path::Path, sync::Arc, time::SystemTime};
 
 use crate::{error::Error, util::time};
 
+pub use self::tier::Retention;
+
 pub(crate) use self::{
-    head::{Encoded, Entry, Row},
+    back::Back,
+    head::{Encoded, Entry, Span},
     origin::{Origin, Placed},
-    reader::{Found, Reader, Window},
+    reader::{Reader, Window},
     series::StoredSeries,
+    walk::{Detail, Found},
     writer::{Settings, Writer},
 };
 
@@ -74,29 +98,15 @@ impl Store {
         &self.path
     }
 
-    /// Reads every row and reports those that are damaged.
+    /// Reads everything and reports what is damaged: every checksum, every value, and whether the parts fit together.
     ///
-    /// An empty answer means that every checksum holds. Cost: one pass over the file.
+    /// An empty answer means that all is well. Cost: one pass over the file.
     ///
     /// # Errors
     ///
     /// If the file cannot be read at all.
     pub fn check(&self) -> Result<Vec<Warning>, Error> {
-        let mut warnings = Warnings::default();
-        let mut buckets = Vec::new();
-        self.reader()?.scan(Window::ALL, &mut |found| match found {
-            Found::Damaged(warning) => warnings.push(warning),
-            Found::Row(ts, row) => {
-                for (_, entry) in row.entries().flatten() {
-                    if let Entry::Distribution(encoded) = entry
-                        && let Err(reason) = encoded.buckets(&mut buckets)
-                    {
-                        warnings.push(Warning::new(ts, reason));
-                    }
-                }
-            }
-        })?;
-        Ok(warnings.into_vec())
+        self.reader()?.check()
     }
 
     /// A store whose file is known to be there.

@@ -17,27 +17,17 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::{lease::Quiet, slow};
+use super::{lease::Quiet, migration};
 use crate::error::{Error, Kind};
 
 /// The letters `MONd` in ASCII.
 pub(crate) const APPLICATION_ID: i32 = 0x4d4f_4e64;
 
 /// The newest schema that this release writes and reads.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// How long a reader waits for a writer that recovers or closes the file.
 pub(super) const READER_PATIENCE: Duration = Duration::from_secs(2);
-
-/// Labels are canonical JSON: one object, keys sorted, no spaces. `head` has one row a flush, see [`super::head`].
-const TABLES: &str = "
-CREATE TABLE meta(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;
-CREATE TABLE series(
-    id INTEGER PRIMARY KEY, source TEXT NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL, unit TEXT NOT NULL,
-    service TEXT NOT NULL, labels TEXT NOT NULL, created_us INTEGER NOT NULL,
-    UNIQUE(name, service, labels, kind)) STRICT;
-CREATE TABLE head(ts INTEGER PRIMARY KEY, n INTEGER NOT NULL, crc INTEGER NOT NULL, b BLOB NOT NULL) STRICT;
-";
 
 /// `path` as an absolute path without symbolic links as far as it exists, so that one file has one name (and one lease).
 pub(crate) fn resolve(path: &Path) -> PathBuf {
@@ -56,7 +46,7 @@ pub(crate) fn inspect(path: &Path, patience: Duration) -> Result<(), Error> {
         return Ok(());
     }
     let look = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, patience)
-        .and_then(|connection| identify(&connection, path, patience));
+        .and_then(|connection| identify(&connection, path, patience).map(|_| ()));
     match look {
         // A connection that may not write can fail where one that may succeeds, such as at the log that a crash left.
         // What comes next will tell.
@@ -113,7 +103,10 @@ pub(crate) fn open_for_writing(path: &Path, patience: Duration) -> Result<Connec
         }
         return Err(error);
     }
-    identify(&connection, path, patience)?;
+    let found = identify(&connection, path, patience)?;
+    if found < VERSION {
+        migrate(&mut connection, found).map_err(|error| Error::sqlite("migrate", path, patience, error))?;
+    }
     // A write-ahead log lets readers read while a flush commits. It is kept near 2 MiB, and cut to 8 MiB after a reader
     // pinned it. NORMAL may lose the last commits when power fails, never when the process dies; it never corrupts.
     connection
@@ -175,7 +168,8 @@ pub(super) fn open_read_only(path: &Path) -> Result<(Connection, Option<Quiet>),
         return Ok((open_immutable(path)?, quiet));
     }
     let first = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_PATIENCE).and_then(|connection| {
-        identify(&connection, path, READER_PATIENCE)?;
+        let found = identify(&connection, path, READER_PATIENCE)?;
+        migration::pretend(&connection, found).map_err(|error| Error::sqlite("open", path, READER_PATIENCE, error))?;
         Ok(connection)
     });
     let connection = match first {
@@ -198,7 +192,8 @@ fn open_immutable(path: &Path) -> Result<Connection, Error> {
     let connection =
         Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
     connection.execute_batch(UNTRUSTED).map_err(failed)?;
-    identify(&connection, path, READER_PATIENCE)?;
+    let found = identify(&connection, path, READER_PATIENCE)?;
+    migration::pretend(&connection, found).map_err(failed)?;
     Ok(connection)
 }
 
@@ -222,8 +217,15 @@ fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connection,
     Ok(connection)
 }
 
-/// Checks that the database is a store of a schema that this release knows.
-fn identify(connection: &Connection, path: &Path, patience: Duration) -> Result<(), Error> {
+/// Brings a store of an older schema to the one of this release, in one transaction.
+fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    migration::run(&transaction, found)?;
+    transaction.commit()
+}
+
+/// Checks that the database is a store of a schema that this release knows; tells which.
+fn identify(connection: &Connection, path: &Path, patience: Duration) -> Result<i64, Error> {
     let pragma = |name| {
         connection
             .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
@@ -234,7 +236,7 @@ fn identify(connection: &Connection, path: &Path, patience: Duration) -> Result<
         return Err(Kind::OtherApplication { path: path.to_owned(), application_id }.into());
     }
     match pragma("user_version")? {
-        1..=VERSION => Ok(()),
+        found @ 1..=VERSION => Ok(found),
         found if found > VERSION => Err(Kind::SchemaTooNew { path: path.to_owned(), found, known: VERSION }.into()),
         _ => Err(Kind::Empty { path: path.to_owned() }.into()),
     }
@@ -244,9 +246,7 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;")?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.execute_batch(TABLES)?;
-    transaction.execute_batch(slow::TABLE)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    migration::run(&transaction, 0)?;
     transaction.commit()
 }
 

@@ -22,10 +22,15 @@ use monitor_core::{Distribution, Number, Sample, SlowCall, Value};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
+    ballast::Ballast,
     head::Encoder,
+    latest,
     lease::Lease,
+    maintenance::Maintenance,
     origin::{Numbers, Placed},
     schema, series, slow,
+    tier::Retention,
+    walk,
 };
 use crate::{
     error::{Error, Kind},
@@ -52,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) start_patience: Duration,
     /// How long a flush waits for a locked database.
     pub(crate) patience: Duration,
+    /// How long data are kept.
+    pub(crate) retention: Retention,
 }
 
 /// The one connection that writes to a store.
@@ -73,6 +80,12 @@ pub(crate) struct Writer {
     /// The minute of the newest full row.
     full_minute: Option<i64>,
     buffer: Vec<u8>,
+    /// `None` as for the connection.
+    maintenance: Option<Maintenance>,
+    /// `None` before the file was opened for the first time.
+    ballast: Option<Ballast>,
+    /// Whether the next row is the last one.
+    is_last: bool,
     /// `None` as for the connection. Last, so that the connection is closed before another writer may come.
     lease: Option<Lease>,
 }
@@ -92,6 +105,9 @@ impl Writer {
             run: 0,
             full_minute: None,
             buffer: Vec::new(),
+            maintenance: None,
+            ballast: None,
+            is_last: false,
             lease: None,
             settings,
         };
@@ -117,7 +133,12 @@ impl Writer {
             )
             .map_err(failed)?;
         let newest = newest(&connection).map_err(failed)?;
+        let maintenance =
+            Maintenance::begin(&connection, self.settings.retention, duration_micros(self.settings.interval))
+                .map_err(failed)?;
         connection.busy_timeout(self.settings.patience).map_err(failed)?;
+        self.maintenance = Some(maintenance);
+        self.ballast = Some(Ballast::of(&self.path, self.looked_us));
         self.files = Files::at(&self.path);
         (self.connection, self.lease) = (Some(connection), Some(lease));
         Ok(newest)
@@ -154,14 +175,65 @@ impl Writer {
         if !due {
             return Ok(None);
         }
-        let buffer = std::mem::take(&mut self.buffer);
-        let written = self
-            .transact(at_us, samples(), slow_calls, buffer)
-            .map_err(|error| Error::sqlite("write to", &self.path, self.settings.patience, error))?;
+        let written = match self.try_write(at_us, samples(), slow_calls) {
+            Err(error) if error.is_full() && self.make_room(at_us) => self.try_write(at_us, samples(), slow_calls)?,
+            other => other?,
+        };
+        if let Some(ballast) = &mut self.ballast {
+            ballast.restore(at_us);
+        }
         if self.files.log.is_none() {
             self.files = Files { main: self.files.main, ..Files::at(&self.path) };
         }
         Ok(written)
+    }
+
+    fn try_write<'a>(
+        &mut self,
+        at_us: i64,
+        samples: impl Iterator<Item = Placed<'a>>,
+        slow_calls: &[SlowCall],
+    ) -> Result<Option<i64>, Error> {
+        let buffer = std::mem::take(&mut self.buffer);
+        self.transact(at_us, samples, slow_calls, buffer)
+            .map_err(|error| Error::sqlite("write to", &self.path, self.settings.patience, error))
+    }
+
+    /// Makes room on a full disk: gives the ballast free, shortens the log, and has the oldest data dropped. Returns
+    /// whether there is more room now.
+    fn make_room(&mut self, now_us: i64) -> bool {
+        if let Some(maintenance) = &mut self.maintenance {
+            maintenance.relieve();
+        }
+        let released = self.ballast.as_mut().is_some_and(|ballast| ballast.release(now_us));
+        if let Some(connection) = &self.connection {
+            // A reader may stand in the way; then the room of the ballast has to do.
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+        released
+    }
+
+    /// Does a slice of what there is to do between flushes: seal, roll up, drop. Returns whether there is more to do at
+    /// once. What fails is done again later; nothing is lost.
+    pub(crate) fn maintain(&mut self, now_us: i64) -> Result<bool, Error> {
+        let (Some(connection), Some(maintenance)) = (&mut self.connection, &mut self.maintenance) else {
+            return Ok(false);
+        };
+        let done = if maintenance.is_tight() {
+            if self.ballast.as_mut().is_none_or(Ballast::lay_again) {
+                maintenance.relieved();
+                return Ok(true);
+            }
+            maintenance.make_room(connection)
+        } else {
+            maintenance.step(connection, now_us, self.run)
+        };
+        done.map_err(|error| Error::sqlite("tidy", &self.path, self.settings.patience, error))
+    }
+
+    /// Says that the next row will be the last one, so that what is told to strangers is brought up to date with it.
+    pub(crate) const fn end_with_next(&mut self) {
+        self.is_last = true;
     }
 
     /// Whether a flush at `at_us` has anything to write.
@@ -265,18 +337,26 @@ impl Writer {
             put(&mut encoder, full, same);
         }
 
-        if encoder.entries() > 0 {
+        let entries = encoder.entries();
+        let row = encoder.finish();
+        if entries > 0 {
             transaction.prepare("INSERT INTO head(ts, n, crc, b) VALUES(?1, ?2, ?3, ?4)")?.execute(params![
                 ts,
-                encoder.entries(),
-                checksum(ts, encoder.bytes()),
-                encoder.bytes()
+                entries,
+                checksum(ts, &row),
+                row
             ])?;
+        }
+        if full || self.is_last {
+            latest::write(&transaction, ts, &numbered)?;
         }
         transaction.commit()?;
 
-        let written = (encoder.entries() > 0).then_some(ts);
-        self.buffer = encoder.into_buffer();
+        let written = (entries > 0).then_some(ts);
+        if let (Some(ts), Some(maintenance)) = (written, &mut self.maintenance) {
+            maintenance.wrote(ts);
+        }
+        self.buffer = row;
         for (origin, index, id) in new {
             self.numbers.set(origin, index, id);
         }
@@ -290,9 +370,17 @@ impl Writer {
     pub(crate) fn close(mut self) -> Result<(), Error> {
         let Some(connection) = self.connection.take() else { return Ok(()) };
         let failed = |error| Error::sqlite("close", &self.path, self.settings.patience, error);
-        // A reader that is at work keeps the log alive. It is complete and the next writer takes it over.
-        match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed) {
-            Err(error) if !error.is_locked() => return Err(error),
+        let checkpoint = || connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed);
+        let shortened = match checkpoint() {
+            Err(error) if error.is_full() && self.ballast.as_mut().is_some_and(|ballast| ballast.release(0)) => {
+                checkpoint()
+            }
+            other => other,
+        };
+        // A reader that is at work keeps the log alive, and so does a full disk. It is complete, and the next writer takes
+        // it over.
+        match shortened {
+            Err(error) if !error.is_locked() && !error.is_full() => return Err(error),
             _ => {}
         }
         connection.close().map_err(|(_, error)| failed(error))
@@ -336,7 +424,7 @@ fn put(encoder: &mut Encoder, full: bool, same: &[(u64, Sample<'_>)]) {
 }
 
 fn newest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    connection.prepare("SELECT max(ts) FROM head")?.query_row([], |row| row.get(0))
+    walk::newest(connection)
 }
 
 /// The files of a store, as they are at some time.
@@ -396,7 +484,7 @@ mod tests {
     use super::*;
     use crate::{
         registry::{Registry, key},
-        store::{Entry, Found, Origin, Store, Window},
+        store::{Detail, Entry, Found, Origin, Store, Window, head::Row},
     };
 
     const START: i64 = 1_700_000_040_000_000;
@@ -407,6 +495,7 @@ mod tests {
             interval: Duration::from_secs(1),
             start_patience: Duration::ZERO,
             patience: Duration::ZERO,
+            retention: Retention::FOREVER,
         };
         Writer::open(path, settings, now_us).unwrap()
     }
@@ -433,13 +522,13 @@ mod tests {
     /// Time, run, fullness and number of entries of each row.
     fn rows(path: &Path) -> Vec<(i64, u64, bool, usize)> {
         let mut rows = Vec::new();
-        let reader = Store::open_read_only(path).unwrap().reader().unwrap();
-        reader
-            .scan(Window::ALL, &mut |found| match found {
-                Found::Row(ts, row) => rows.push((ts, row.run, row.full, row.entries().count())),
-                Found::Damaged(warning) => panic!("{warning}"),
-            })
-            .unwrap();
+        let connection = Connection::open(path).unwrap();
+        let mut statement = connection.prepare("SELECT ts, n, b FROM head ORDER BY ts").unwrap();
+        let mut found = statement.query([]).unwrap();
+        while let Some(row) = found.next().unwrap() {
+            let parsed = Row::parse(row.get_ref(2).unwrap().as_blob().unwrap(), row.get(1).unwrap()).unwrap();
+            rows.push((row.get(0).unwrap(), parsed.run, parsed.full, parsed.entries().count()));
+        }
         rows
     }
 
@@ -576,10 +665,8 @@ mod tests {
         let reader = Store::open_read_only(&path).unwrap().reader().unwrap();
         let mut increases = Vec::new();
         reader
-            .scan(Window::ALL, &mut |found| {
-                let Found::Row(_, row) = found else { return };
-                for (_, entry) in row.entries().flatten() {
-                    let Entry::Counter { increase, .. } = entry else { continue };
+            .walk(&[1], Window::ALL, Detail::Each, &mut |found| {
+                if let Found::Entry { entry: Entry::Counter { increase, .. }, .. } = found {
                     increases.push(increase);
                 }
             })

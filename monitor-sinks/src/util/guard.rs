@@ -11,6 +11,19 @@ pub(crate) fn checksum(ts: i64, blob: &[u8]) -> u32 {
     hasher.finalize()
 }
 
+/// The CRC-32 of `blobs` one after the other, each after its length, stored under the key `numbers`.
+pub(crate) fn checksum_of(numbers: &[i64], blobs: &[&[u8]]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for number in numbers {
+        hasher.update(&number.to_be_bytes());
+    }
+    for blob in blobs {
+        hasher.update(&(blob.len() as u64).to_be_bytes());
+        hasher.update(blob);
+    }
+    hasher.finalize()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

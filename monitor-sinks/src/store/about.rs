@@ -1,0 +1,52 @@
+//! What the file says of itself to somebody who opens it with a SQLite shell.
+
+use rusqlite::{Connection, params};
+
+/// Topics with their texts, in the order in which they are read.
+const TEXTS: &[(&str, &str)] = &[
+    (
+        "1 this file",
+        "A metric store of the Rust crate `monitored`. Times are microseconds since 1970, UTC, unless they are text.",
+    ),
+    (
+        "2 where to look",
+        "SELECT * FROM latest ORDER BY name; shows the newest value of each series. SELECT * FROM function_hourly ORDER BY \
+         hour DESC, calls DESC; shows each monitored function by the hour. SELECT * FROM slow_call ORDER BY ts DESC; shows \
+         examples of slow calls.",
+    ),
+    (
+        "3 series",
+        "One row for each combination of metric, service and labels. kind: 0 counter, 1 gauge, 2 histogram, 3 timer.",
+    ),
+    ("4 latest", "Last value of each counter and gauge, refreshed every minute and when the recording ends."),
+    (
+        "5 function_hourly",
+        "Calls by outcome and quantiles of their duration for each full hour, within 1.6 percent. Written some minutes after \
+         the hour has ended.",
+    ),
+    (
+        "6 chunk",
+        "Values of one series over a segment of time. first, last, smallest, largest, total and observations are plain; all \
+         values are in the blob. For counters, total is the increase.",
+    ),
+    (
+        "7 segment",
+        "tier 0 holds every flush, tier 1 windows of five minutes, tier 2 windows of an hour. t0 and t1 are the times of the \
+         first and last flush or window.",
+    ),
+    (
+        "8 all values",
+        "The crate and its command `monitor` read everything: monitor export --db FILE writes plain tables, CSV, JSON lines or \
+         OpenMetrics text.",
+    ),
+];
+
+/// Writes the texts of this release in place of those of an older one.
+pub(super) fn write(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM about", [])?;
+    let mut insert = connection.prepare("INSERT INTO about(topic, text) VALUES(?1, ?2)")?;
+    for (topic, text) in TEXTS {
+        insert.execute(params![topic, text])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! The newest value of each counter and gauge, in plain columns for strangers.
+
+use monitor_core::{Sample, Value};
+use rusqlite::{Connection, params};
+
+/// Notes the values of `samples`, which are numbered, as of `ts`. Not-a-number has no plain form and is left out.
+pub(super) fn write(connection: &Connection, ts: i64, samples: &[(u64, Sample<'_>)]) -> rusqlite::Result<()> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO last_value(series, ts, value) VALUES(?1, ?2, ?3)
+         ON CONFLICT(series) DO UPDATE SET ts = excluded.ts, value = excluded.value",
+    )?;
+    for (series, sample) in samples {
+        let value = match sample.value {
+            Value::Counter { total, .. } => total.as_f64(),
+            Value::Gauge(value) if !value.is_nan() => value,
+            _ => continue,
+        };
+        upsert.execute(params![series.cast_signed(), ts, value])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! What the writer does between flushes: seal, roll up, drop, tell strangers.
+//!
+//! One job at a time, in slices that are short transactions, as long as there is time left; a flush never waits for more
+//! than the slice that is going on. What a job has done so far is either invisible or complete, so it may be dropped at any
+//! moment: by a crash, by an error, by the end of the recording. It is begun anew then.
+
+use rusqlite::Connection;
+
+use super::{
+    hourly::Hourly,
+    retention::{self, Dropping},
+    rollup::{self, Rollup},
+    seal::{self, Seal, When},
+    segment,
+    tier::{Retention, Tier},
+};
+
+/// How often it is looked whether something is due for its time, in microseconds.
+const LOOK_EVERY_US: i64 = 10_000_000;
+
+/// What is known of the rows in `head` without looking.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rows {
+    /// How many there are, at most.
+    pub(super) count: usize,
+    /// The time of the oldest one.
+    pub(super) oldest: Option<i64>,
+}
+
+/// The jobs of a writer.
+#[derive(Debug)]
+pub(super) struct Maintenance {
+    retention: Retention,
+    interval_us: i64,
+    job: Option<Job>,
+    rows: Rows,
+    /// Whether the disk was found full, so that what is oldest has to go, whatever its age, until there is room again.
+    is_tight: bool,
+    /// When it was last looked what is due.
+    looked_us: Option<i64>,
+}
+
+#[derive(Debug)]
+enum Job {
+    Seal(Seal),
+    RollUp(Rollup),
+    Drop(Dropping),
+    Tell(Hourly),
+}
+
+impl Maintenance {
+    /// Takes over the file, and removes what an earlier writer has not finished.
+    pub(super) fn begin(connection: &Connection, retention: Retention, interval_us: i64) -> rusqlite::Result<Self> {
+        segment::remove_unfinished(connection)?;
+        let (count, oldest) = connection
+            .query_row("SELECT count(*), min(ts) FROM head", [], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+        let rows = Rows { count: usize::try_from(count).unwrap_or(0), oldest };
+        let job = Dropping::left(connection)?.map(Job::Drop);
+        Ok(Self { retention, interval_us, job, rows, is_tight: false, looked_us: None })
+    }
+
+    /// Takes note of a row that was written.
+    pub(super) fn wrote(&mut self, ts: i64) {
+        self.rows.count += 1;
+        self.rows.oldest.get_or_insert(ts);
+    }
+
+    /// Takes note that the disk is full: a job that needs room is given up, and the oldest data are dropped.
+    pub(super) fn relieve(&mut self) {
+        self.is_tight = true;
+        if !matches!(self.job, Some(Job::Drop(_))) {
+            self.job = None;
+        }
+    }
+
+    /// Whether room has to be made.
+    pub(super) const fn is_tight(&self) -> bool {
+        self.is_tight
+    }
+
+    /// Takes note that there is room again.
+    pub(super) const fn relieved(&mut self) {
+        self.is_tight = false;
+    }
+
+    /// Gives free pages back to the system, or drops what is oldest, to have some. Returns whether there is more to do.
+    pub(super) fn make_room(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
+        if let Some(Job::Drop(dropping)) = &mut self.job {
+            if dropping.slice(connection)? {
+                self.job = None;
+            }
+            return Ok(true);
+        }
+        if retention::give_all_back(connection)? {
+            return Ok(true);
+        }
+        self.job = Dropping::begin_oldest(connection)?.map(Job::Drop);
+        Ok(self.job.is_some())
+    }
+
+    /// Does a slice of what is due at `now_us`. Returns whether there is more to do at once.
+    pub(super) fn step(&mut self, connection: &mut Connection, now_us: i64, run: u64) -> rusqlite::Result<bool> {
+        // On an error the job is gone, and begun anew when it is due again.
+        let job = match self.job.take() {
+            Some(job) => Some(job),
+            None => self.next(connection, now_us, run)?,
+        };
+        let Some(mut job) = job else { return Ok(false) };
+        let is_done = match &mut job {
+            Job::Seal(seal) => seal.slice(connection)?,
+            Job::RollUp(rollup) => rollup.slice(connection)?,
+            Job::Drop(dropping) => dropping.slice(connection)?,
+            Job::Tell(hourly) => hourly.slice(connection)?,
+        };
+        if !is_done {
+            self.job = Some(job);
+            return Ok(true);
+        }
+        match job {
+            Job::Seal(seal) => {
+                self.rows.count = self.rows.count.saturating_sub(seal.rows());
+                self.rows.oldest = oldest(connection)?;
+            }
+            Job::Drop(_) => retention::give_back(connection)?,
+            Job::RollUp(_) | Job::Tell(_) => {}
+        }
+        // There may be more of the same.
+        self.looked_us = None;
+        Ok(true)
+    }
+
+    fn next(&mut self, connection: &mut Connection, now_us: i64, run: u64) -> rusqlite::Result<Option<Job>> {
+        let is_time = self.looked_us.is_none_or(|looked| now_us.abs_diff(looked) >= LOOK_EVERY_US.unsigned_abs());
+        if !is_time && self.rows.count < seal::ROWS {
+            return Ok(None);
+        }
+        let mut wanted_until = None;
+        if is_time {
+            for tier in Tier::ROLLED {
+                let Some(due) = rollup::due(connection, tier, now_us)? else { continue };
+                let until = due.window.until;
+                if tier.below() == Tier::Raw && self.rows.oldest.is_some_and(|oldest| oldest <= until) {
+                    wanted_until = Some(until);
+                } else {
+                    return Rollup::begin(connection, due).map(|rollup| Some(Job::RollUp(rollup)));
+                }
+            }
+            if let Some(dropping) = Dropping::begin(connection, &self.retention, now_us)? {
+                return Ok(Some(Job::Drop(dropping)));
+            }
+            if let Some(hourly) = Hourly::due(connection, now_us)? {
+                return Ok(Some(Job::Tell(hourly)));
+            }
+        }
+        let when = When { now_us, run, wanted_until, interval_us: self.interval_us };
+        if self.rows.oldest.is_some() && (is_time || self.rows.count >= seal::ROWS) {
+            if let Some(seal) = Seal::begin(connection, when)? {
+                return Ok(Some(Job::Seal(seal)));
+            }
+            // Rows that cannot be sealed are damaged ones, which do not count any more.
+            if self.rows.count >= seal::ROWS {
+                self.rows.count = 0;
+            }
+        }
+        self.looked_us = Some(now_us);
+        Ok(None)
+    }
+}
+
+fn oldest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection.prepare_cached("SELECT min(ts) FROM head")?.query_row([], |row| row.get(0))
+}

@@ -1,0 +1,353 @@
+//! A walk along what the store holds of some series, from the oldest to the newest, over tiers, segments and rows.
+//!
+//! A walk sees every entry of its window once, whatever is sealed, rolled up or removed meanwhile. It goes in steps, each
+//! in a read transaction of its own that looks at one segment or one page of rows, and remembers the time up to which it
+//! has seen everything. Sealing moves rows into a segment with the same times, so a step finds them there or here. No
+//! transaction lasts long enough to keep the writer's log from being recycled.
+//!
+//! Entries of one series come in the order of time. Those of different series do not: a segment is walked series by
+//! series.
+//!
+//! Where single flushes have been dropped, windows stand in for them: of hours, then of minutes, then the flushes that
+//! there are. The recording that wrote an entry is told with it, so that totals can be told from those of another one.
+
+use rusqlite::{Connection, params};
+
+use super::{
+    Warning, Window,
+    build::unpack,
+    chunk::{Scratch, counter, gauge, merged, values},
+    head::{Encoded, Entry, Row, Span},
+    segment::{self, Chunk, Cursor, Segment},
+    tier::Tier,
+};
+use crate::util::guard::checksum;
+
+/// Rows looked at in one step.
+const PAGE: i64 = 500;
+
+/// What a walk meets.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// An entry of the series at this place of those asked for.
+    Entry { place: usize, ts: i64, run: u64, entry: Entry<'a> },
+    /// A flush of a recording, the latest of those that a step has seen.
+    Flush { ts: i64, run: u64 },
+    /// Something that should have been there could not be read.
+    Damaged(Warning),
+}
+
+/// Whether distributions come one by one, or merged where a whole chunk lies in the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    Each,
+    Merged,
+}
+
+/// A stretch of time that one tier answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    tier: Tier,
+    window: Window,
+}
+
+/// A walk that is going on.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    connection: &'a Connection,
+    /// The series asked for, ascending, and their places.
+    ids: Vec<u64>,
+    places: Vec<usize>,
+    detail: Detail,
+    room: Room,
+}
+
+/// Memory that the steps use again.
+#[derive(Debug, Default)]
+struct Room {
+    scratch: Scratch,
+    times: Vec<i64>,
+    counters: Vec<counter::Entry>,
+    gauges: Vec<gauge::Entry>,
+    /// Of a gauge that was rolled up: smallest, largest, sums, counts.
+    spans: [Vec<gauge::Entry>; 4],
+    values: values::Values,
+    buckets: Vec<(u16, u64)>,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk for the series `ids`, in any order.
+    pub(crate) fn new(connection: &'a Connection, ids: &[u64], detail: Detail) -> Self {
+        let mut places: Vec<usize> = (0..ids.len()).collect();
+        places.sort_unstable_by_key(|&place| ids[place]);
+        let ids = places.iter().map(|&place| ids[place]).collect();
+        Self { connection, ids, places, detail, room: Room::default() }
+    }
+
+    /// Visits all entries in `window`.
+    pub(crate) fn run(&mut self, window: Window, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<()> {
+        if self.ids.is_empty() {
+            return Ok(());
+        }
+        for part in parts(self.connection, window)? {
+            self.part(part, visit)?;
+        }
+        Ok(())
+    }
+
+    /// Visits the entries of one tier.
+    pub(crate) fn tier(
+        &mut self,
+        tier: Tier,
+        window: Window,
+        visit: &mut dyn FnMut(Found<'_>),
+    ) -> rusqlite::Result<()> {
+        self.part(Part { tier, window }, visit)
+    }
+
+    /// Visits the entries of one segment.
+    pub(crate) fn one(
+        &mut self,
+        segment: &Segment,
+        window: Window,
+        visit: &mut dyn FnMut(Found<'_>),
+    ) -> rusqlite::Result<()> {
+        self.segment(self.connection, segment, window, visit)
+    }
+
+    fn part(&mut self, part: Part, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<()> {
+        let Part { tier, window } = part;
+        let mut cursor = Cursor::after(window.after);
+        let mut until = window.until;
+        if tier == Tier::Raw {
+            // Rows that are written meanwhile do not prolong the walk.
+            until = until.min(newest(self.connection)?.unwrap_or(i64::MIN));
+        }
+        while cursor.time() < until {
+            // A job of the writer walks within its own transaction.
+            let connection = self.connection;
+            let _snapshot = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
+            if let Some(segment) = segment::next(connection, tier, cursor)? {
+                if segment.t0 > until {
+                    break;
+                }
+                self.segment(connection, &segment, Window { after: window.after, until }, visit)?;
+                cursor = segment.cursor();
+                continue;
+            }
+            if tier != Tier::Raw {
+                break;
+            }
+            match self.page(connection, Window { after: cursor.time(), until }, visit)? {
+                Some(last) => cursor = Cursor::after(last),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits what a segment holds of the series.
+    fn segment(
+        &mut self,
+        connection: &Connection,
+        segment: &Segment,
+        window: Window,
+        visit: &mut dyn FnMut(Found<'_>),
+    ) -> rusqlite::Result<()> {
+        let Self { ids, places, detail, room, .. } = self;
+        left_behind(connection, segment, visit)?;
+        if let Err(reason) = segment.times(&mut room.scratch, &mut room.times) {
+            visit(Found::Damaged(Warning::new(segment.t1, reason)));
+            return Ok(());
+        }
+        let whole = segment.is_within(window) && *detail == Detail::Merged;
+        segment::chunks(connection, segment, ids, &mut |series, chunk| {
+            let Ok(at) = ids.binary_search(&series) else { return };
+            let to = Target { place: places[at], segment, window, whole };
+            let read = chunk.and_then(|chunk| room.read(&chunk, &to, visit));
+            if let Err(reason) = read {
+                visit(Found::Damaged(Warning::new(segment.t1, reason)));
+            }
+        })?;
+        let seen = room.times.partition_point(|&ts| ts <= window.until);
+        if let Some(&ts) = room.times[..seen].last().filter(|&&ts| ts > window.after) {
+            visit(Found::Flush { ts, run: segment.run });
+        }
+        Ok(())
+    }
+
+    /// Visits a page of rows. Returns the time of its last row if another page may follow.
+    fn page(
+        &mut self,
+        connection: &Connection,
+        window: Window,
+        visit: &mut dyn FnMut(Found<'_>),
+    ) -> rusqlite::Result<Option<i64>> {
+        let mut statement = connection
+            .prepare_cached("SELECT ts, n, crc, b FROM head WHERE ts > ?1 AND ts <= ?2 ORDER BY ts LIMIT ?3")?;
+        let mut rows = statement.query(params![window.after, window.until, PAGE])?;
+        let mut visited = 0;
+        let mut last = None;
+        while let Some(row) = rows.next()? {
+            let ts: i64 = row.get(0)?;
+            match sound_row(row)? {
+                Ok(found) => {
+                    self.row(ts, found, visit);
+                    visit(Found::Flush { ts, run: found.run });
+                }
+                Err(reason) => visit(Found::Damaged(Warning::new(ts, reason))),
+            }
+            visited += 1;
+            last = Some(ts);
+        }
+        Ok(last.filter(|_| visited == PAGE))
+    }
+
+    fn row(&self, ts: i64, row: Row<'_>, visit: &mut dyn FnMut(Found<'_>)) {
+        let mut entries = row.entries();
+        let mut wanted = 0;
+        entries.skip_to(self.ids[0]);
+        while let Some(Ok((found, entry))) = entries.next() {
+            let passed = self.ids[wanted..].iter().take_while(|&&id| id < found).count();
+            wanted += passed;
+            let is_match = self.ids.get(wanted) == Some(&found);
+            if is_match {
+                visit(Found::Entry { place: self.places[wanted], ts, run: row.run, entry });
+                wanted += 1;
+            }
+            match self.ids.get(wanted) {
+                Some(&next) if is_match || passed > 0 => entries.skip_to(next),
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+}
+
+/// Tells of damaged rows that were left behind when those around them were sealed.
+fn left_behind(connection: &Connection, segment: &Segment, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("SELECT ts, n, crc, b FROM head WHERE ts BETWEEN ?1 AND ?2")?;
+    let mut rows = statement.query([segment.t0, segment.t1])?;
+    while let Some(row) = rows.next()? {
+        let reason = sound_row(row)?.err().unwrap_or("it was left behind when the rows around it were sealed");
+        visit(Found::Damaged(Warning::new(row.get(0)?, reason)));
+    }
+    Ok(())
+}
+
+/// A row whose checksum matches, or why it does not count.
+pub(super) fn sound_row<'a>(row: &'a rusqlite::Row<'_>) -> rusqlite::Result<Result<Row<'a>, &'static str>> {
+    let (ts, crc): (i64, i64) = (row.get(0)?, row.get(2)?);
+    Ok(match row.get_ref(3)?.as_blob() {
+        Ok(blob) if i64::from(checksum(ts, blob)) != crc => Err("its checksum does not match"),
+        Ok(blob) => Row::open(blob),
+        Err(_) => Err("it holds no blob"),
+    })
+}
+
+/// Where the entries of a chunk belong.
+struct Target<'a> {
+    place: usize,
+    segment: &'a Segment,
+    window: Window,
+    /// Whether distributions are wanted merged.
+    whole: bool,
+}
+
+impl Room {
+    fn read(
+        &mut self,
+        chunk: &Chunk<'_>,
+        to: &Target<'_>,
+        visit: &mut dyn FnMut(Found<'_>),
+    ) -> Result<(), &'static str> {
+        let Self { scratch, times, counters, gauges, spans, values, buckets } = self;
+        let flushes = to.segment.flushes;
+        let mut entry = |at: u32, entry: Entry<'_>| {
+            let Some(&ts) = times.get(at as usize) else { return };
+            if ts > to.window.after && ts <= to.window.until {
+                visit(Found::Entry { place: to.place, ts, run: to.segment.run, entry });
+            }
+        };
+        match super::chunk::kind_of(chunk.blob)? {
+            super::chunk::Kind::Counter => {
+                counter::decode(chunk.blob, flushes, scratch, counters)?;
+                for found in counters {
+                    entry(found.at, Entry::Counter { total: found.total, increase: found.increase });
+                }
+            }
+            super::chunk::Kind::Gauge => {
+                gauge::decode(chunk.blob, flushes, scratch, gauges)?;
+                let Some(packed) = chunk.merged else {
+                    for found in gauges {
+                        entry(found.at, Entry::Gauge(found.value));
+                    }
+                    return Ok(());
+                };
+                let columns = unpack(packed).ok_or("what was rolled up is cut short")?;
+                for (column, out) in columns.into_iter().zip(&mut *spans) {
+                    gauge::decode(column, flushes, scratch, out)?;
+                    if out.len() != gauges.len() {
+                        return Err("its columns differ in length");
+                    }
+                }
+                for (place, found) in gauges.iter().enumerate() {
+                    let [smallest, largest, sum, count] = [0, 1, 2, 3].map(|column: usize| spans[column][place].value);
+                    entry(found.at, Entry::Span(Span { last: found.value, smallest, largest, sum, count }));
+                }
+            }
+            super::chunk::Kind::Values => {
+                if let Some(merged) = chunk.merged.filter(|_| to.whole) {
+                    let moments = merged::decode(merged, buckets)?;
+                    entry(flushes.saturating_sub(1) as u32, Entry::Distribution(Encoded::of_chunk(moments, buckets)));
+                    return Ok(());
+                }
+                values::decode(chunk.blob, flushes, scratch, values)?;
+                for (at, moments, buckets) in values.iter() {
+                    entry(at, Entry::Distribution(Encoded::of_chunk(moments, buckets)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The newest time at full resolution.
+pub(crate) fn newest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    let head = connection.prepare_cached("SELECT max(ts) FROM head")?.query_row([], |row| row.get(0))?;
+    match head {
+        Some(newest) => Ok(Some(newest)),
+        None => segment::newest(connection, Tier::Raw),
+    }
+}
+
+/// The oldest time at full resolution.
+pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    match segment::oldest(connection, Tier::Raw)? {
+        Some(oldest) => Ok(Some(oldest)),
+        None => connection.prepare_cached("SELECT min(ts) FROM head")?.query_row([], |row| row.get(0)),
+    }
+}
+
+/// Which tier answers for which part of a window, in the order of time.
+fn parts(connection: &Connection, window: Window) -> rusqlite::Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut until = window.until;
+    let mut since = oldest(connection)?;
+    let mut finer = Tier::Raw;
+    for tier in Tier::ROLLED {
+        // What the finer tier has from some time on, this one is only asked for before it.
+        let Some(newest) = segment::newest(connection, tier)? else { continue };
+        let border = since.map_or(newest, |since| tier.window_end(since).min(newest));
+        if segment::oldest(connection, tier)?.is_none_or(|oldest| since.is_some_and(|since| oldest >= since)) {
+            continue;
+        }
+        parts.push(Part { tier: finer, window: Window { after: window.after.max(border), until } });
+        (until, finer) = (until.min(border), tier);
+        since = segment::oldest(connection, tier)?;
+    }
+    parts.push(Part { tier: finer, window: Window { after: window.after, until } });
+    parts.retain(|part| part.window.after < part.window.until);
+    parts.reverse();
+    Ok(parts)
+}

@@ -1,0 +1,76 @@
+//! Promise: what an older release wrote is read as it was, and recorded to after it was brought up to date.
+#![cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+
+mod common;
+
+use std::{fs, path::Path};
+
+use common::start;
+use monitor_sinks::Store;
+use rusqlite::Connection;
+
+/// Two runs of ten flushes of a program with a function, a counter, a gauge and a histogram, by the first schema.
+const FIRST: &[u8] = include_bytes!("golden/version-1.store");
+
+fn holds_what_was_recorded(store: &Store) {
+    let stats = store.query().function("load").stats().unwrap();
+    assert_eq!((stats.calls, stats.ok, stats.errors), (20, 12, 8));
+    assert_eq!(stats.errors_by_type["ParseIntError"], 8);
+    assert_eq!(stats.durations().count(), 20);
+    let increase = |metric: &str| store.query().metric(metric).series().unwrap()[0].increase();
+    assert_eq!(increase("rows_total").to_bits(), 90.0_f64.to_bits());
+    let queue = &store.query().metric("queue_length").series().unwrap()[0];
+    assert_eq!((queue.points.len(), queue.points[0].value.to_bits()), (20, 0.0_f64.to_bits()));
+}
+
+fn version(path: &Path) -> i64 {
+    Connection::open(path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn a_file_of_the_first_schema_is_read_as_it_is_and_recorded_to_after_a_migration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    fs::write(&path, FIRST).unwrap();
+    let store = Store::open_read_only(&path).unwrap();
+    holds_what_was_recorded(&store);
+    assert_eq!(store.check().unwrap(), []);
+    assert_eq!(fs::read(&path).unwrap(), FIRST, "reading changes nothing");
+
+    let (monitor, feed) = start(&path);
+    feed.with(|registry| registry.call("m", "f", "ok", 0.1));
+    monitor.flush().unwrap();
+    holds_what_was_recorded(monitor.store());
+    monitor.shutdown().unwrap();
+    assert!(version(&path) > 1);
+    holds_what_was_recorded(&store);
+    assert_eq!(store.query().function("m::f").stats().unwrap().calls, 1);
+    assert_eq!(store.check().unwrap(), []);
+}
+
+#[test]
+fn a_stranger_with_a_shell_finds_plain_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let (monitor, feed) = start(&path);
+    feed.with(|registry| {
+        registry.count("rows", &[("table", "flights")], 3);
+        registry.gauge("queue", &[], 1.5);
+    });
+    monitor.flush().unwrap();
+    feed.with(|registry| registry.count("rows", &[("table", "flights")], 4));
+    monitor.shutdown().unwrap();
+    let database = Connection::open(&path).unwrap();
+    let texts: i64 = database.query_row("SELECT count(*) FROM about", [], |row| row.get(0)).unwrap();
+    assert!(texts > 4);
+    let mut statement = database.prepare("SELECT name, labels, value, time FROM latest ORDER BY name").unwrap();
+    let rows: Vec<(String, String, f64, String)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!((rows[0].0.as_str(), rows[0].2.to_bits()), ("queue", 1.5_f64.to_bits()));
+    assert_eq!((rows[1].1.as_str(), rows[1].2.to_bits()), (r#"{"table":"flights"}"#, 7.0_f64.to_bits()));
+    assert!(rows[1].3.starts_with("20"), "{}", rows[1].3);
+}
