@@ -3,11 +3,11 @@
 
 mod common;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use common::start;
-use monitor_core::MetricKind;
-use monitor_sinks::Store;
+use monitor_core::{Distribution, MetricKind, Number, Sample, SeriesKey, Value};
+use monitor_sinks::{Retention, Store, store::bench::Recorder};
 use rusqlite::Connection;
 
 const ROWS: i64 = 8;
@@ -127,4 +127,77 @@ fn a_store_overwritten_at_random_gives_an_error_or_an_answer() {
             let _ = monitor.shutdown();
         }
     }
+}
+
+/// Hours of a counter, a gauge and a histogram, sealed and rolled up.
+fn sealed(path: &Path) -> (Store, f64) {
+    let key = |kind, name: &str| SeriesKey {
+        name: name.to_owned(),
+        kind,
+        unit: String::new(),
+        service: None,
+        labels: Vec::new(),
+    };
+    let keys = [key(MetricKind::Counter, "rows"), key(MetricKind::Gauge, "queue"), key(MetricKind::Histogram, "sizes")];
+    let start = 1_700_000_000_000_000;
+    let minute = Duration::from_mins(1);
+    let mut recorder = Recorder::open(path, start, minute, Retention::FOREVER).unwrap();
+    let flushes: i32 = 16 * 60;
+    for step in 1..=flushes {
+        let mut values = Distribution::new();
+        values.record(f64::from(step % 17 + 1));
+        let total = Number::Int(step.unsigned_abs().into());
+        let samples = || {
+            let all = [
+                Value::Counter { total, fresh: Number::Int(1) },
+                Value::Gauge(f64::from(step).sin()),
+                Value::Distribution(&values),
+            ];
+            keys.iter().zip(all).enumerate().map(|(index, (key, value))| Sample { index, key, value, changed: true })
+        };
+        let at = start + i64::from(step) * 60_000_000;
+        recorder.flush(at, samples).unwrap();
+        while recorder.upkeep(at).unwrap() {}
+    }
+    recorder.close().unwrap();
+    (Store::open_read_only(path).unwrap(), f64::from(flushes))
+}
+
+#[test]
+fn every_flipped_bit_of_a_blob_is_found_and_stays_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let (store, rows) = sealed(&path);
+    assert_eq!(store.check().unwrap(), []);
+    let database = Connection::open(&path).unwrap();
+    let mut random = 0x1234_5678_9abc_def1_u64;
+    let mut below = |limit: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) % limit
+    };
+    for (table, column) in [("head", "b"), ("segment", "b"), ("chunk", "b"), ("chunk", "merged")] {
+        let blobs: Vec<(i64, Vec<u8>)> = {
+            let sql = format!("SELECT rowid, {column} FROM {table} WHERE {column} IS NOT NULL");
+            let mut statement = database.prepare(&sql).unwrap();
+            let blobs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            blobs.map(Result::unwrap).collect()
+        };
+        assert!(!blobs.is_empty(), "{table}.{column}");
+        let update = format!("UPDATE {table} SET {column} = ?1 WHERE rowid = ?2");
+        for _ in 0..40 {
+            let (id, blob) = &blobs[below(blobs.len() as u64) as usize];
+            let mut flipped = blob.clone();
+            let at = below(blob.len() as u64) as usize;
+            flipped[at] ^= 1 << below(8);
+            database.execute(&update, rusqlite::params![flipped, id]).unwrap();
+            let found = store.check().unwrap();
+            assert!(!found.is_empty(), "byte {at} of {table}.{column} {id}");
+            // An answer or an error, and never a panic. A counter loses nothing but what lies at the edges.
+            let increase = store.query().metric("rows").series().map(|series| series[0].increase());
+            assert!(increase.is_ok_and(|increase| increase <= rows), "{table}.{column} {id}");
+            database.execute(&update, rusqlite::params![blob, id]).unwrap();
+        }
+    }
+    assert_eq!(store.check().unwrap(), []);
+    assert!((store.query().metric("rows").series().unwrap()[0].increase() - rows).abs() < 0.5);
 }

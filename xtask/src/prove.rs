@@ -20,6 +20,18 @@ pub(crate) fn all(extent: Extent) -> Outcome {
         cargo(None).args(["test", "--release", "--test", "exact_store"]).env("MONITORED_RUNS", runs),
     )?;
     run("kill -9", cargo(None).args(["test", "--release", "--test", "kill"]).env("MONITORED_KILLS", kills))?;
+    run(
+        "kill -9 in the middle of upkeep",
+        cargo(None)
+            .args(["test", "--release", "-p", "monitor-sinks", "--test", "crash_upkeep"])
+            .env("MONITORED_KILLS", kills),
+    )?;
+    run(
+        "lives of a store",
+        cargo(None)
+            .args(["test", "--release", "-p", "monitor-sinks", "--lib", "lifecycle"])
+            .env("MONITORED_LIVES", if extent == Extent::Full { "100" } else { "4" }),
+    )?;
     check::host_stress(extent)?;
     check::loom()?;
     check::sanitize()?;

@@ -15,6 +15,8 @@
 mod about;
 mod back;
 mod ballast;
+#[doc(hidden)]
+pub mod bench;
 mod build;
 mod check;
 pub(crate) mod chunk;

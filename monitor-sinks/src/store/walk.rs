@@ -123,10 +123,11 @@ impl<'a> Walk<'a> {
             // Rows that are written meanwhile do not prolong the walk.
             until = until.min(newest(self.connection)?.unwrap_or(i64::MIN));
         }
-        while cursor.time() < until {
+        loop {
             // A job of the writer walks within its own transaction.
             let connection = self.connection;
             let _snapshot = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
+            // The first window of a recording may bear the time of the last one of the recording before it.
             if let Some(segment) = segment::next(connection, tier, cursor)? {
                 if segment.t0 > until {
                     break;
@@ -135,7 +136,7 @@ impl<'a> Walk<'a> {
                 cursor = segment.cursor();
                 continue;
             }
-            if tier != Tier::Raw {
+            if tier != Tier::Raw || cursor.time() >= until {
                 break;
             }
             match self.page(connection, Window { after: cursor.time(), until }, visit)? {
