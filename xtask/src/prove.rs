@@ -29,7 +29,7 @@ pub(crate) fn all(extent: Extent) -> Outcome {
     run(
         "lives of a store",
         cargo(None)
-            .args(["test", "--release", "-p", "monitor-sinks", "--lib", "lifecycle"])
+            .args(["test", "--release", "-p", "monitor-sinks", "--lib", "lifecycle", "--", "--include-ignored"])
             .env("MONITORED_LIVES", if extent == Extent::Full { "100" } else { "4" }),
     )?;
     check::host_stress(extent)?;

@@ -200,6 +200,7 @@ fn a_limit_on_the_size_drops_what_is_oldest() {
 
 /// Mounting needs root; without it there is nothing to fill.
 #[test]
+#[ignore = "takes half a minute when optimised; `cargo xtask prove` runs it"]
 #[cfg(target_os = "linux")]
 fn on_a_disk_that_is_too_small_the_oldest_goes_and_recording_goes_on() {
     use std::process::Command;
@@ -210,18 +211,18 @@ fn on_a_disk_that_is_too_small_the_oldest_goes_and_recording_goes_on() {
         }
     }
     let disk = Disk(tempfile::tempdir().unwrap());
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"]).arg(disk.0.path()).status();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(disk.0.path()).status();
     if !mount.is_ok_and(|status| status.success()) {
         assert!(std::env::var_os("CI").is_none(), "this test mounts a small tmpfs, which needs root");
         eprintln!("SKIPPED: this test mounts a small tmpfs, which needs root");
         return;
     }
     let path = disk.0.path().join("metrics.db");
-    let keys: Vec<_> = (0..250).map(|n| key(MetricKind::Gauge, &format!("gauge_{n}"), &[])).collect();
+    let keys: Vec<_> = (0..150).map(|n| key(MetricKind::Gauge, &format!("gauge_{n}"), &[])).collect();
     let mut random = Random(3);
     let mut writer = open(&path, START, Retention::FOREVER);
     let (mut failed, mut stored) = (0, 0);
-    for flush in 0..5_000 {
+    for flush in 0..9_000 {
         let at = START + flush * 10 * SECOND;
         let values: Vec<f64> = keys.iter().map(|_| f64::from_bits(random.next() >> 2)).collect();
         let samples = || {
@@ -245,7 +246,7 @@ fn on_a_disk_that_is_too_small_the_oldest_goes_and_recording_goes_on() {
     let store = Store::open_read_only(&path).unwrap();
     assert_eq!(store.check().unwrap(), []);
     let newest = count(&path, "SELECT max(ts) FROM head");
-    assert!(newest > START + 4_900 * 10 * SECOND, "recording has stopped");
-    let oldest = count(&path, "SELECT coalesce(min(t0), 9000000000000000000) FROM segment");
+    assert!(newest > START + 8_900 * 10 * SECOND, "recording has stopped");
+    let oldest = count(&path, "SELECT coalesce(min(t0), 9000000000000000000) FROM segment WHERE tier = 0");
     assert!(oldest > START + 3_600 * SECOND, "nothing was dropped");
 }

@@ -78,13 +78,13 @@ impl Maintenance {
         self.is_tight
     }
 
-    /// Takes note that there is room again.
-    pub(super) const fn relieved(&mut self) {
-        self.is_tight = false;
-    }
-
-    /// Gives free pages back to the system, or drops what is oldest, to have some. Returns whether there is more to do.
-    pub(super) fn make_room(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
+    /// Gives free pages back to the system, or drops what is oldest, to have some, until `is_enough`. Returns whether there
+    /// is more to do.
+    pub(super) fn make_room(
+        &mut self,
+        connection: &mut Connection,
+        is_enough: impl FnOnce() -> bool,
+    ) -> rusqlite::Result<bool> {
         if let Some(Job::Drop(dropping)) = &mut self.job {
             if dropping.slice(connection)? {
                 self.job = None;
@@ -92,6 +92,10 @@ impl Maintenance {
             return Ok(true);
         }
         if retention::give_all_back(connection)? {
+            return Ok(true);
+        }
+        if is_enough() {
+            self.is_tight = false;
             return Ok(true);
         }
         self.job = Dropping::begin_oldest(connection)?.map(Job::Drop);

@@ -179,7 +179,8 @@ impl Writer {
             Err(error) if error.is_full() && self.make_room(at_us) => self.try_write(at_us, samples(), slow_calls)?,
             other => other?,
         };
-        if let Some(ballast) = &mut self.ballast {
+        let is_tight = self.maintenance.as_ref().is_some_and(Maintenance::is_tight);
+        if let Some(ballast) = self.ballast.as_mut().filter(|_| !is_tight) {
             ballast.restore(at_us);
         }
         if self.files.log.is_none() {
@@ -220,11 +221,8 @@ impl Writer {
             return Ok(false);
         };
         let done = if maintenance.is_tight() {
-            if self.ballast.as_mut().is_none_or(Ballast::lay_again) {
-                maintenance.relieved();
-                return Ok(true);
-            }
-            maintenance.make_room(connection)
+            let ballast = &mut self.ballast;
+            maintenance.make_room(connection, || ballast.as_mut().is_none_or(Ballast::lay_again))
         } else {
             maintenance.step(connection, now_us, self.run)
         };
