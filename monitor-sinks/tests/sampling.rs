@@ -51,7 +51,7 @@ fn samples_are_stored_at_their_time_however_seldom_the_rest_is() {
     let path = folder.path().join("metrics.db");
     let (monitor, feed) = start(&path, HostSampling::every(TICK));
     feed.with(|registry| registry.count("rows", &[], 1));
-    let series = wait_for(monitor.store(), "system_load_average_1m", 6).remove(0);
+    let series = wait_for(monitor.store(), "system_context_switches_total", 6).remove(0);
     // The first is taken when the monitor starts, the others on whole multiples of the interval.
     let late = series.points[1..].iter().map(|point| {
         let since = point.time.duration_since(UNIX_EPOCH).unwrap();

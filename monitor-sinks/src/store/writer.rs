@@ -701,7 +701,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_end_leaves_one_file_and_the_lease() {
+    fn a_clean_end_leaves_one_file_the_lease_and_the_ballast() {
         let (folder, path) = folder();
         let mut registry = Registry::default();
         registry.count("rows", &[], 1);
@@ -711,6 +711,6 @@ mod tests {
         let mut names: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
-        assert_eq!(names, ["metrics.db", "metrics.db-lock"]);
+        assert_eq!(names, ["metrics.db", "metrics.db-ballast", "metrics.db-lock"]);
     }
 }
