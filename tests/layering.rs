@@ -244,15 +244,16 @@ impl Source {
         });
         let sources: Vec<Self> = sources.collect();
         assert!(!sources.is_empty(), "no source in {}", root.display());
-        // A file belongs to the crate if a `mod` line outside of tests declares it.
-        let declared = |source: &Self| match source.module.last() {
-            None => true,
-            Some(name) => sources.iter().any(|parent| {
-                let is_parent = parent.module[..] == source.module[..source.module.len() - 1];
-                is_parent && (parent.declares(name) || parent.declares(&format!("__{name}")))
-            }),
-        };
-        let keep: Vec<bool> = sources.iter().map(declared).collect();
+        // A file belongs to the crate if a `mod` line outside of tests declares it, in a file that belongs to it.
+        let mut keep: Vec<bool> = sources.iter().map(|source| source.module.is_empty()).collect();
+        for depth in 1..=sources.iter().map(|source| source.module.len()).max().unwrap_or(0) {
+            for at in 0..sources.len() {
+                let [parents @ .., name] = &sources[at].module[..] else { continue };
+                let declares = |parent: &Self| parent.declares(name) || parent.declares(&format!("__{name}"));
+                let mut above = sources.iter().zip(&keep).filter(|(parent, kept)| **kept && parent.module == parents);
+                keep[at] |= parents.len() + 1 == depth && above.any(|(parent, _)| declares(parent));
+            }
+        }
         sources.into_iter().zip(keep).filter_map(|(source, keep)| keep.then_some(source)).collect()
     }
 

@@ -39,7 +39,7 @@ pub(crate) struct Agent {
     pub(crate) db: PathBuf,
 
     /// How often to sample: 100ms to 1h
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse_interval)]
     pub(crate) every: Duration,
 
     /// How often to look for anything else to store, such as counts of failures; samples are stored at once

@@ -17,6 +17,13 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| String::from("that is too long"))
 }
 
+/// Reads how often to sample.
+pub(crate) fn parse_interval(text: &str) -> Result<Duration, String> {
+    let interval = parse(text)?;
+    let is_possible = (Duration::from_millis(100)..=Duration::from_hours(1)).contains(&interval);
+    if is_possible { Ok(interval) } else { Err(String::from("choose 100ms to 1h, such as 10s")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +48,8 @@ mod tests {
             assert!(parse(text).unwrap_err().contains("10s"), "{text}");
         }
         assert!(parse("9999999999999999h").is_err());
+        for text in ["0s", "99ms", "2h"] {
+            assert!(parse_interval(text).unwrap_err().contains("100ms to 1h"), "{text}");
+        }
     }
 }

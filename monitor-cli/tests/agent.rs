@@ -144,7 +144,7 @@ fn what_cannot_work_is_one_clear_error() {
     for (arguments, code, word) in [
         (&["agent"][..], 2, "--db"),
         (&["agent", "--db", path, "--every", "10"], 2, "such as 10s"),
-        (&["agent", "--db", path, "--every", "2h"], 2, "100 ms to 1 h"),
+        (&["agent", "--db", path, "--every", "2h"], 2, "100ms to 1h"),
         (&["agent", "--db", path, "--top", "99"], 2, "0 to 32"),
         (&["agent", "--db", path, "--textfiles", "/no/such/dir"], 2, "/no/such/dir"),
         (&["agent", "--db", "/no/such/folder/m.db"], 1, "/no/such/folder"),

@@ -42,6 +42,10 @@ mod util;
 #[path = "../tests/common/registry.rs"]
 mod registry;
 
+#[cfg(all(test, any(feature = "sqlite", feature = "sqlite-system")))]
+#[path = "../tests/common/random.rs"]
+mod random;
+
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use self::host::{Family, Host, HostSampling, TopProcess, TopProcesses};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]

@@ -42,6 +42,8 @@ pub(crate) fn all(extent: Extent) -> Outcome {
         overhead::measure()?;
         compile_time::measure()?;
         survive::survive(&[])?;
+    } else {
+        survive::survive(&["--each", "heck@0.5.0"])?;
     }
     Ok(())
 }

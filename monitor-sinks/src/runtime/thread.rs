@@ -31,7 +31,7 @@ use crate::{
 /// How long the last flush waits for a lock; there is none after it that could make up for it.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long the thread tidies up after a drain. One slice of it takes a few milliseconds.
+/// How long the thread tidies up after a drain; the slice that is going on then is finished.
 const TIDY_TIME: Duration = Duration::from_millis(10);
 
 /// Exemplars kept in memory while the store cannot be written to.
@@ -137,6 +137,10 @@ impl<S: Source> Worker<S> {
         let result = self.drain();
         for reply in waiting {
             let _ = reply.send(result.clone());
+        }
+        // Rows gather by these flushes as well.
+        if result.is_ok() && stop.is_none() {
+            self.tidy(TIDY_TIME);
         }
         stop
     }

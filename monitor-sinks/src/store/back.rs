@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     Window,
-    head::Entry,
+    entry::Entry,
     segment::{self, Segment},
     tier::Tier,
     walk::{Detail, Found, Walk, sound_row},

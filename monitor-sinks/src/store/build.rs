@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::{
     chunk::{counter, gauge, merged::Moments, values},
-    head::{Encoded, Entry, Span},
+    entry::{Encoded, Entry, Span},
     segment::{Draft, Plain},
 };
 

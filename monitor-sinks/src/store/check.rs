@@ -6,7 +6,8 @@ use super::{
     Warning, Warnings,
     build::unpack,
     chunk::{Kind, Scratch, counter, gauge, kind_of, merged, values},
-    head::{Entry, Row},
+    entry::Entry,
+    head::Row,
     segment::{self, Chunk, Cursor, Segment},
     tier::Tier,
 };

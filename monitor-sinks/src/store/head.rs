@@ -27,7 +27,10 @@
 
 use monitor_core::{Distribution, Number, Value};
 
-use super::chunk::merged::Moments;
+use super::{
+    chunk::merged::{self, Moments},
+    entry::{Encoded, Entry},
+};
 use crate::util::varint;
 
 const VERSION: u8 = 2;
@@ -41,9 +44,6 @@ const COUNTER_SAME: u8 = 2;
 const GAUGE_FLOAT: u8 = 3;
 const GAUGE_INT: u8 = 4;
 const DISTRIBUTION: u8 = 5;
-
-/// One more than the largest bucket number that the numbering can give for any finite float.
-const BUCKETS: u64 = 32_768;
 
 /// Whole gauges within this bound take the short form. It is exact for them, and at most eight bytes long.
 const SMALL: f64 = (1_u64 << 48) as f64;
@@ -158,12 +158,7 @@ impl Encoder {
         for value in [distribution.sum(), min, max] {
             payload.extend(value.to_le_bytes());
         }
-        let mut previous = 0;
-        for &(number, count) in distribution.buckets() {
-            varint::put(&mut payload, u64::from(number - previous));
-            varint::put(&mut payload, count);
-            previous = number;
-        }
+        merged::put_buckets(&mut payload, distribution.buckets());
         self.group.push(DISTRIBUTION);
         varint::put(&mut self.group, payload.len() as u64);
         self.group.extend(payload);
@@ -215,88 +210,6 @@ impl<'a> Row<'a> {
         } else {
             Entries { groups: &[], first: 0, rest: self.entries, previous: None }
         }
-    }
-}
-
-/// A series' value in a row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Entry<'a> {
-    /// A counter's total in its run, and its increase since its previous entry.
-    Counter { total: Number, increase: Number },
-    /// A gauge's value.
-    Gauge(f64),
-    /// A gauge's values in a window that was rolled up.
-    Span(Span),
-    /// The values since the previous entry.
-    Distribution(Encoded<'a>),
-}
-
-/// The values of a gauge in a window.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Span {
-    pub(crate) last: f64,
-    pub(crate) smallest: f64,
-    pub(crate) largest: f64,
-    pub(crate) sum: f64,
-    pub(crate) count: f64,
-}
-
-impl Span {
-    /// Of one value.
-    pub(crate) const fn of(value: f64) -> Self {
-        Self { last: value, smallest: value, largest: value, sum: value, count: 1.0 }
-    }
-
-    /// Adds what came later.
-    pub(crate) fn add(&mut self, later: Self) {
-        self.last = later.last;
-        self.smallest = self.smallest.min(later.smallest);
-        self.largest = self.largest.max(later.largest);
-        self.sum += later.sum;
-        self.count += later.count;
-    }
-}
-
-/// A distribution that is still bytes, or was read from a chunk.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Encoded<'a> {
-    pub(crate) sum: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-    buckets: Buckets<'a>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Buckets<'a> {
-    Packed(&'a [u8]),
-    Plain(&'a [(u16, u64)]),
-}
-
-impl<'a> Encoded<'a> {
-    /// A distribution of a chunk.
-    pub(crate) const fn of_chunk(moments: Moments, buckets: &'a [(u16, u64)]) -> Self {
-        Self { sum: moments.sum, min: moments.min, max: moments.max, buckets: Buckets::Plain(buckets) }
-    }
-
-    /// Replaces the contents of `out` by the buckets, ascending and at least one, or says what is wrong with them.
-    ///
-    /// Buckets are looked at only here, because most of a row's bytes are buckets that a query does not ask for.
-    pub(crate) fn buckets(&self, out: &mut Vec<(u16, u64)>) -> Result<(), &'static str> {
-        out.clear();
-        let mut rest = match self.buckets {
-            Buckets::Packed(bytes) => bytes,
-            Buckets::Plain(buckets) => {
-                out.extend_from_slice(buckets);
-                &[]
-            }
-        };
-        let mut previous = None;
-        while !rest.is_empty() {
-            let bucket = take_bucket(&mut rest, previous).ok_or("the buckets of a distribution are malformed")?;
-            previous = Some(bucket.0);
-            out.push(bucket);
-        }
-        if out.is_empty() { Err("a distribution has no buckets") } else { Ok(()) }
     }
 }
 
@@ -407,40 +320,13 @@ fn take_distribution(mut payload: &[u8]) -> Option<Encoded<'_>> {
     let sum = take_float(&mut payload)?;
     let min = take_float(&mut payload)?;
     let max = take_float(&mut payload)?;
-    // Extremes in the wrong order, or none at all, would make quantiles meaningless.
-    (min <= max).then_some(Encoded { sum, min, max, buckets: Buckets::Packed(payload) })
-}
-
-fn take_bucket(rest: &mut &[u8], previous: Option<u16>) -> Option<(u16, u64)> {
-    let gap = varint::take(rest)?;
-    let count = varint::take(rest).filter(|&count| count > 0)?;
-    let number = match previous {
-        None => gap,
-        Some(_) if gap == 0 => return None,
-        Some(previous) => gap.checked_add(u64::from(previous))?,
-    };
-    u16::try_from(number).ok().filter(|&number| u64::from(number) < BUCKETS).map(|number| (number, count))
+    Encoded::of_row(Moments { sum, min, max }, payload)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A small generator, so that failures repeat.
-    struct Random(u64);
-
-    impl Random {
-        fn next(&mut self) -> u64 {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            self.0
-        }
-
-        fn below(&mut self, limit: usize) -> usize {
-            (self.next() % limit as u64) as usize
-        }
-    }
+    use crate::random::Random;
 
     fn row(values: &[(u64, Value<'_>)]) -> Vec<u8> {
         let mut encoder = Encoder::new(Vec::new(), 1_700_000_000_000, true);

@@ -3,7 +3,7 @@
 //! It is worked out when the hour is over, from what is stored at full resolution, and kept for as long as windows of an
 //! hour are.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use monitor_core::{
     Distribution, Number,
@@ -13,10 +13,11 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{
     Window,
-    head::Entry,
+    entry::Entry,
     series::{self, StoredSeries},
     walk::{self, Detail, Found, Walk},
 };
+use crate::util::time::duration_micros;
 
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -31,6 +32,8 @@ const KEY: &str = "hourly_us";
 pub(super) struct Hourly {
     /// Its end.
     until: i64,
+    /// How long rows are kept, in microseconds.
+    keep_us: i64,
 }
 
 /// What a function did.
@@ -42,7 +45,7 @@ struct Row {
 
 impl Hourly {
     /// The next hour, if it is over.
-    pub(super) fn due(connection: &Connection, now_us: i64) -> rusqlite::Result<Option<Self>> {
+    pub(super) fn due(connection: &Connection, now_us: i64, keep: Duration) -> rusqlite::Result<Option<Self>> {
         let told: Option<i64> = connection
             .prepare_cached("SELECT v FROM meta WHERE k = ?1 AND typeof(v) = 'integer'")?
             .query_row([KEY], |row| row.get(0))
@@ -51,10 +54,10 @@ impl Hourly {
         // Hours without anything are passed over.
         let from = told.unwrap_or(i64::MIN).max((oldest - 1).div_euclid(HOUR_US) * HOUR_US);
         let until = from + HOUR_US;
-        Ok((now_us.saturating_sub(GRACE_US) >= until).then_some(Self { until }))
+        Ok((now_us.saturating_sub(GRACE_US) >= until).then_some(Self { until, keep_us: duration_micros(keep) }))
     }
 
-    /// Tells the hour.
+    /// Tells the hour, and forgets those that are too old.
     pub(super) fn slice(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
         let series = series::load(connection, Some(&[CALLS, DURATION]))?;
         let rows = gather(connection, &series, Window { after: self.until - HOUR_US, until: self.until })?;
@@ -87,6 +90,9 @@ impl Hourly {
                 ])?;
             }
         }
+        transaction
+            .prepare_cached("DELETE FROM function_hourly WHERE hour < strftime('%Y-%m-%d %H:%M:%S', ?1, 'unixepoch')")?
+            .execute([self.until.saturating_sub(self.keep_us).div_euclid(1_000_000)])?;
         transaction.execute(
             "INSERT INTO meta(k, v) VALUES(?1, ?2) ON CONFLICT(k) DO UPDATE SET v = excluded.v",
             params![KEY, self.until],
@@ -123,12 +129,4 @@ fn gather<'a>(
         }
     })?;
     Ok(rows)
-}
-
-/// Removes what is older than `until_us`.
-pub(super) fn expire(connection: &Connection, until_us: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("DELETE FROM function_hourly WHERE hour < strftime('%Y-%m-%d %H:%M:%S', ?1, 'unixepoch')")?
-        .execute([until_us.div_euclid(1_000_000)])?;
-    Ok(())
 }

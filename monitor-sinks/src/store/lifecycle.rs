@@ -7,26 +7,10 @@ use std::{path::Path, time::Duration};
 use monitor_core::{MetricKind, Number, Sample, Value};
 
 use super::{Detail, Entry, Found, Origin, Retention, Settings, Store, Window, Writer};
-use crate::{registry::key, util::time::from_micros};
+use crate::{random::Random, registry::key, util::time::from_micros};
 
 const START: i64 = 1_700_000_040_000_000;
 const SECOND: i64 = 1_000_000;
-
-/// A small generator, so that failures repeat.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-}
 
 fn open(path: &Path, at: i64, retention: Retention) -> Writer {
     let settings = Settings {
@@ -59,13 +43,13 @@ fn record(path: &Path, hours: i64, every: i64, retention: Retention, random: &mu
     let mut writer = open(path, START, retention);
     let mut total = 0;
     for flush in 0..hours * 3_600 / every {
-        let at = START + flush * every * SECOND + random.below(3_000).cast_signed();
-        if crashes && random.below(700) == 0 {
+        let at = START + flush * every * SECOND + (random.next() % 3_000).cast_signed();
+        if crashes && random.next().is_multiple_of(700) {
             drop(writer);
             writer = open(path, at, retention);
             total = 0;
         }
-        let fresh = random.below(9);
+        let fresh = random.next() % 9;
         total += fresh;
         let value = (flush % 360) as f64 / 2.0;
         let samples = || {
@@ -79,7 +63,7 @@ fn record(path: &Path, hours: i64, every: i64, retention: Retention, random: &mu
         writer.write(at, samples, &[]).unwrap();
         recorded.flushes.push((at, fresh, value));
         // Not to the end, so that jobs lie around when the writer crashes.
-        for _ in 0..random.below(4) {
+        for _ in 0..random.next() % 4 {
             writer.maintain(at).unwrap();
         }
     }
@@ -113,8 +97,8 @@ fn every_window_counts_right_whatever_is_sealed_and_whenever_the_writer_dies() {
         assert!(count(&path, "SELECT count(*) FROM head") < 361, "seed {seed}");
         for _ in 0..60 {
             let span = (9 * 3_600 * SECOND).unsigned_abs();
-            let after = START - SECOND + random.below(span).cast_signed();
-            let until = after + random.below(span / 2).cast_signed();
+            let after = START - SECOND + (random.next() % span).cast_signed();
+            let until = after + (random.next() % (span / 2)).cast_signed();
             assert!((rows(&store, after, until) - recorded.rows(after, until) as f64).abs() < 0.5, "seed {seed}");
         }
         let points: Vec<f64> = {
@@ -154,6 +138,55 @@ fn what_is_dropped_at_full_resolution_lives_on_in_windows() {
         let (found, wanted) = (rows(&store, after, until), recorded.rows(after, until) as f64);
         assert!((found - wanted).abs() < 0.5, "{from} to {to}: {found} for {wanted}");
     }
+}
+
+#[test]
+fn damaged_rows_hold_nothing_up_and_go_with_what_surrounds_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let retention = Retention::default().raw(Duration::from_hours(8));
+    let key = key(MetricKind::Gauge, "queue", &[]);
+    let write = |writer: &mut Writer, flush: i64| {
+        let at = START + flush * 60 * SECOND;
+        let sample =
+            || [Origin::App.sample(Sample { index: 0, key: &key, value: Value::Gauge(flush as f64), changed: true })];
+        writer.write(at, || sample().into_iter(), &[]).unwrap();
+        while writer.maintain(at).unwrap() {}
+    };
+    let mut writer = open(&path, START, retention);
+    (0..20).for_each(|flush| write(&mut writer, flush));
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute("UPDATE head SET crc = crc + 1 WHERE (ts / 60000000) % 2 = 0", []).unwrap();
+    let damaged = other.changes();
+    assert_eq!(damaged, 10);
+    (20..24).for_each(|flush| write(&mut writer, flush));
+    let hour = 60;
+    (24..9 * hour).for_each(|flush| write(&mut writer, flush));
+    assert!(count(&path, "SELECT count(*) FROM segment WHERE tier = 1") > 0, "nothing was rolled up");
+    assert_eq!(Store::open_read_only(&path).unwrap().check().unwrap().len() as u64, damaged);
+    (9 * hour..40 * hour).for_each(|flush| write(&mut writer, flush));
+    writer.close().unwrap();
+    assert_eq!(Store::open_read_only(&path).unwrap().check().unwrap(), []);
+    assert!(count(&path, "SELECT min(t0) FROM segment WHERE tier = 0") > START + 20 * 3_600 * SECOND);
+}
+
+#[test]
+fn more_damaged_rows_than_a_segment_has_do_not_keep_the_rest_from_being_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let key = key(MetricKind::Gauge, "queue", &[]);
+    let mut writer = open(&path, START, Retention::FOREVER);
+    let mut write = |flush: i64, upkeep: bool| {
+        let at = START + flush * SECOND;
+        let sample =
+            || [Origin::App.sample(Sample { index: 0, key: &key, value: Value::Gauge(flush as f64), changed: true })];
+        writer.write(at, || sample().into_iter(), &[]).unwrap();
+        while upkeep && writer.maintain(at).unwrap() {}
+    };
+    (0..400).for_each(|flush| write(flush, false));
+    rusqlite::Connection::open(&path).unwrap().execute("UPDATE head SET crc = crc + 1", []).unwrap();
+    (400..1_200).for_each(|flush| write(flush, true));
+    assert_eq!(count(&path, "SELECT count(*) FROM segment"), 2);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::{
     hourly::Hourly,
     retention::{self, Dropping},
     rollup::{self, Rollup},
-    seal::{self, Seal, When},
+    seal::{self, Rows, Seal, When},
     segment,
     tier::{Retention, Tier},
 };
@@ -18,22 +18,16 @@ use super::{
 /// How often it is looked whether something is due for its time, in microseconds.
 const LOOK_EVERY_US: i64 = 10_000_000;
 
-/// What is known of the rows in `head` without looking.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Rows {
-    /// How many there are, at most.
-    pub(super) count: usize,
-    /// The time of the oldest one.
-    pub(super) oldest: Option<i64>,
-}
-
 /// The jobs of a writer.
 #[derive(Debug)]
 pub(super) struct Maintenance {
     retention: Retention,
     interval_us: i64,
     job: Option<Job>,
+    /// What is known of the rows without looking.
     rows: Rows,
+    /// Whether some of them may be of an earlier recording, which nothing can come to any more.
+    may_be_over: bool,
     /// Whether the disk was found full, so that what is oldest has to go, whatever its age, until there is room again.
     is_tight: bool,
     /// When it was last looked what is due.
@@ -52,11 +46,10 @@ impl Maintenance {
     /// Takes over the file, and removes what an earlier writer has not finished.
     pub(super) fn begin(connection: &Connection, retention: Retention, interval_us: i64) -> rusqlite::Result<Self> {
         segment::remove_unfinished(connection)?;
-        let (count, oldest) = connection
-            .query_row("SELECT count(*), min(ts) FROM head", [], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
-        let rows = Rows { count: usize::try_from(count).unwrap_or(0), oldest };
+        let rows = waiting(connection)?;
         let job = Dropping::left(connection)?.map(Job::Drop);
-        Ok(Self { retention, interval_us, job, rows, is_tight: false, looked_us: None })
+        let may_be_over = rows.count > 0;
+        Ok(Self { retention, interval_us, job, rows, may_be_over, is_tight: false, looked_us: None })
     }
 
     /// Takes note of a row that was written.
@@ -121,10 +114,7 @@ impl Maintenance {
             return Ok(true);
         }
         match job {
-            Job::Seal(seal) => {
-                self.rows.count = self.rows.count.saturating_sub(seal.rows());
-                self.rows.oldest = oldest(connection)?;
-            }
+            Job::Seal(_) => self.rows = waiting(connection)?,
             Job::Drop(_) => retention::give_back(connection)?,
             Job::RollUp(_) | Job::Tell(_) => {}
         }
@@ -152,25 +142,40 @@ impl Maintenance {
             if let Some(dropping) = Dropping::begin(connection, &self.retention, now_us)? {
                 return Ok(Some(Job::Drop(dropping)));
             }
-            if let Some(hourly) = Hourly::due(connection, now_us)? {
+            if let Some(hourly) = Hourly::due(connection, now_us, self.retention.keep(Tier::Hours))? {
                 return Ok(Some(Job::Tell(hourly)));
             }
         }
+        if is_time {
+            self.looked_us = Some(now_us);
+        }
         let when = When { now_us, run, wanted_until, interval_us: self.interval_us };
-        if self.rows.oldest.is_some() && (is_time || self.rows.count >= seal::ROWS) {
-            if let Some(seal) = Seal::begin(connection, when)? {
-                return Ok(Some(Job::Seal(seal)));
-            }
-            // Rows that cannot be sealed are damaged ones, which do not count any more.
-            if self.rows.count >= seal::ROWS {
-                self.rows.count = 0;
+        if !self.may_seal(when) {
+            return Ok(None);
+        }
+        match Seal::begin(connection, when)? {
+            Ok(seal) => Ok(Some(Job::Seal(seal))),
+            Err(rows) => {
+                (self.rows, self.may_be_over) = (rows, false);
+                Ok(None)
             }
         }
-        self.looked_us = Some(now_us);
-        Ok(None)
+    }
+
+    /// Whether it is worth reading the rows to see if they are to be sealed.
+    fn may_seal(&self, when: When) -> bool {
+        let is_over = |oldest: i64| {
+            when.now_us.saturating_sub(oldest) >= seal::OLDEST_US
+                || when.wanted_until.is_some_and(|until| oldest <= until)
+        };
+        self.rows.count >= seal::ROWS || self.rows.oldest.is_some_and(|oldest| self.may_be_over || is_over(oldest))
     }
 }
 
-fn oldest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    connection.prepare_cached("SELECT min(ts) FROM head")?.query_row([], |row| row.get(0))
+/// The rows after the newest segment. Damaged ones that were left behind when those around them were sealed wait for nothing.
+fn waiting(connection: &Connection) -> rusqlite::Result<Rows> {
+    let sealed = segment::newest(connection, Tier::Raw)?.unwrap_or(i64::MIN);
+    connection.prepare_cached("SELECT count(*), min(ts) FROM head WHERE ts > ?1")?.query_row([sealed], |row| {
+        Ok(Rows { count: row.get::<_, i64>(0)?.try_into().unwrap_or(0), oldest: row.get(1)? })
+    })
 }

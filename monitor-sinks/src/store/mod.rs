@@ -20,6 +20,8 @@ pub mod bench;
 mod build;
 mod check;
 pub(crate) mod chunk;
+mod entry;
+mod files;
 pub(crate) mod head;
 mod hourly;
 mod latest;
@@ -49,7 +51,7 @@ pub use self::tier::Retention;
 
 pub(crate) use self::{
     back::Back,
-    head::{Encoded, Entry, Span},
+    entry::{Encoded, Entry, Span},
     origin::{Origin, Placed},
     reader::{Reader, Window},
     series::StoredSeries,

@@ -9,7 +9,7 @@ use super::{
     Warning,
     back::Back,
     check,
-    head::Entry,
+    entry::Entry,
     lease::Quiet,
     schema,
     series::{self, StoredSeries},

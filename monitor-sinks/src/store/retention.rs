@@ -4,14 +4,14 @@
 //! The chunks themselves follow in slices, and the pages that become free are given back to the system a few at a time. A
 //! crash on the way leaves the note, and the next writer goes on.
 //!
-//! What has not been rolled up yet is not dropped for its age.
+//! What has not been rolled up yet is not dropped for its age, but it is for the size of the file and for a full disk.
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{
-    hourly, rollup,
+    rollup,
     tier::{Retention, Tier},
 };
 use crate::util::time::duration_micros;
@@ -23,7 +23,7 @@ const SLICE: i64 = 500;
 const PAGES: i64 = 64;
 
 /// The name in `meta` of the chunks that are still to be removed.
-pub(super) const KEY: &str = "dropping";
+const KEY: &str = "dropping";
 
 /// Chunks that are being removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,25 +51,14 @@ impl Dropping {
         retention: &Retention,
         now_us: i64,
     ) -> rusqlite::Result<Option<Self>> {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let dropped = if let Some(segment) = expired(&transaction, retention, now_us)? {
-            Some(drop_segment(&transaction, segment)?)
-        } else {
-            let keep = duration_micros(retention.keep(Tier::Hours));
-            hourly::expire(&transaction, now_us.saturating_sub(keep))?;
-            None
-        };
-        transaction.commit()?;
-        Ok(dropped)
+        let expired = expired(connection, retention, now_us)?;
+        expired.map(|segment| drop_segment(connection, segment)).transpose()
     }
 
     /// Drops the oldest segment of the finest tier that has one, whatever its age.
     pub(super) fn begin_oldest(connection: &mut Connection) -> rusqlite::Result<Option<Self>> {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some(segment) = oldest(&transaction)? else { return Ok(None) };
-        let dropped = drop_segment(&transaction, segment)?;
-        transaction.commit()?;
-        Ok(Some(dropped))
+        let oldest = oldest(connection)?;
+        oldest.map(|segment| drop_segment(connection, segment)).transpose()
     }
 
     /// Removes the next chunks. Returns whether all are gone.
@@ -87,17 +76,23 @@ impl Dropping {
     }
 }
 
-/// Removes the row of a segment, and notes that its chunks are to follow.
-fn drop_segment(transaction: &Transaction<'_>, segment: i64) -> rusqlite::Result<Dropping> {
-    let (first, last): (i64, i64) = transaction.query_row(
-        "DELETE FROM segment WHERE id = ?1 RETURNING first_chunk, last_chunk",
+/// Removes the row of a segment, and notes that its chunks are to follow. Damaged rows that were left behind in its time go
+/// with it.
+fn drop_segment(connection: &mut Connection, segment: i64) -> rusqlite::Result<Dropping> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let (tier, t1, first, last): (i64, i64, i64, i64) = transaction.query_row(
+        "DELETE FROM segment WHERE id = ?1 RETURNING tier, t1, first_chunk, last_chunk",
         [segment],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
+    if tier == Tier::Raw.code() {
+        transaction.execute("DELETE FROM head WHERE ts <= ?1", [t1])?;
+    }
     transaction.execute(
         "INSERT INTO meta(k, v) VALUES(?1, ?2) ON CONFLICT(k) DO UPDATE SET v = excluded.v",
         params![KEY, format!("{first} {last}")],
     )?;
+    transaction.commit()?;
     Ok(Dropping { next: first, last })
 }
 

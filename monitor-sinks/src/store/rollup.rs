@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::{
     Window,
     build::Build,
-    head::{Entry, Span},
+    entry::{Entry, Span},
     segment::{self, Cursor, Draft},
     tier::Tier,
     walk::{Detail, Found, Walk},

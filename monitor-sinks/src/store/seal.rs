@@ -5,20 +5,25 @@
 //! takes long and flushes go on between them. The rows stay until the last slice, which makes the segment exist and
 //! removes them in one transaction: a crash before it changes nothing that anybody reads, and sealing begins anew.
 //!
-//! Rows that are damaged stay in `head`, where every reader is told of them.
+//! Rows that are damaged stay in `head`, where every reader is told of them, until what surrounds them is dropped.
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::{build::Build, chunk::MOST_FLUSHES, head::Row, segment::Draft, tier::Tier};
+use super::{
+    build::Build,
+    head::Row,
+    segment::{self, Draft},
+    tier::Tier,
+};
 use crate::util::guard::checksum;
 
 /// Rows of a segment. More pack tighter, and take longer to read where only a few are wanted.
 pub(super) const ROWS: usize = 360;
 
 /// Rows that are older are sealed, however few they are.
-const OLDEST_US: i64 = 2 * 3_600_000_000;
+pub(super) const OLDEST_US: i64 = 2 * 3_600_000_000;
 
-/// Series of one slice: few enough to take a few milliseconds with all their rows.
+/// Series of one slice. With fewer a slice is shorter, and the rows are gone through more often.
 const SLICE: usize = 50;
 
 /// A span of rows that is being sealed.
@@ -34,6 +39,14 @@ pub(super) struct Seal {
     done: usize,
 }
 
+/// The rows that wait for being sealed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rows {
+    pub(super) count: usize,
+    /// The time of the oldest one.
+    pub(super) oldest: Option<i64>,
+}
+
 /// When rows are sealed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct When {
@@ -47,16 +60,16 @@ pub(super) struct When {
 }
 
 impl Seal {
-    /// Begins to seal, if that is due.
-    pub(super) fn begin(connection: &Connection, when: When) -> rusqlite::Result<Option<Self>> {
-        let Some((run, times, ids)) = front(connection, when)? else { return Ok(None) };
+    /// Begins to seal, if that is due; else tells what waits.
+    ///
+    /// Cost: all rows of a segment are read.
+    pub(super) fn begin(connection: &Connection, when: When) -> rusqlite::Result<Result<Self, Rows>> {
+        let front = front(connection)?;
+        let Some(run) = front.run.filter(|_| front.is_due(when)) else {
+            return Ok(Err(Rows { count: front.times.len(), oldest: front.times.first().copied() }));
+        };
         let draft = Draft::begin(connection, Tier::Raw, run)?;
-        Ok(Some(Self { draft, interval_us: when.interval_us, times, ids, done: 0 }))
-    }
-
-    /// How many rows it seals.
-    pub(super) fn rows(&self) -> usize {
-        self.times.len()
+        Ok(Ok(Self { draft, interval_us: when.interval_us, times: front.times, ids: front.ids, done: 0 }))
     }
 
     /// Seals the next series in one transaction. Returns whether all is done.
@@ -115,38 +128,53 @@ impl Seal {
     }
 }
 
-/// The rows at the front that are to be sealed: their recording, their times, and the series in them.
-#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
-fn front(connection: &Connection, when: When) -> rusqlite::Result<Option<(u64, Vec<i64>, Vec<u64>)>> {
-    let mut statement = connection.prepare_cached("SELECT ts, n, crc, b FROM head ORDER BY ts LIMIT ?1")?;
-    let mut rows = statement.query([i64::try_from(ROWS).unwrap_or(i64::MAX).saturating_add(1)])?;
-    let (mut times, mut ids, mut of) = (Vec::new(), Vec::new(), None);
-    let mut is_over = false;
-    while let Some(row) = rows.next()? {
+/// The sound rows of one recording after the newest segment, as many as a segment holds.
+#[derive(Debug, Default)]
+struct Front {
+    run: Option<u64>,
+    times: Vec<i64>,
+    /// The series in them, ascending.
+    ids: Vec<u64>,
+    /// Whether nothing can come to them any more: there are enough, or another recording follows.
+    is_complete: bool,
+}
+
+impl Front {
+    fn is_due(&self, when: When) -> bool {
+        let Some(&oldest) = self.times.first() else { return false };
+        self.is_complete
+            || self.run != Some(when.run)
+            || when.now_us.saturating_sub(oldest) >= OLDEST_US
+            || when.wanted_until.is_some_and(|until| oldest <= until)
+    }
+}
+
+fn front(connection: &Connection) -> rusqlite::Result<Front> {
+    let sealed = segment::newest(connection, Tier::Raw)?.unwrap_or(i64::MIN);
+    let mut statement = connection.prepare_cached("SELECT ts, n, crc, b FROM head WHERE ts > ?1 ORDER BY ts")?;
+    let mut rows = statement.query([sealed])?;
+    let mut front = Front::default();
+    while !front.is_complete
+        && let Some(row) = rows.next()?
+    {
         let (ts, count, crc): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let blob = row.get_ref(3)?.as_blob().unwrap_or_default();
-        let sound = i64::from(checksum(ts, blob)) == crc;
-        let Some(found) = sound.then(|| Row::parse(blob, count).ok()).flatten() else { continue };
-        let run = *of.get_or_insert(found.run);
-        if run != found.run || times.len() == ROWS.min(MOST_FLUSHES) {
-            is_over = true;
+        let is_sound = i64::from(checksum(ts, blob)) == crc;
+        let Some(found) = is_sound.then(|| Row::parse(blob, count).ok()).flatten() else { continue };
+        if *front.run.get_or_insert(found.run) != found.run {
+            front.is_complete = true;
             break;
         }
-        times.push(ts);
-        ids.extend(found.entries().flatten().map(|entry| entry.0));
+        front.times.push(ts);
+        front.ids.extend(found.entries().flatten().map(|entry| entry.0));
         // Rows hold much the same series: what is collected stays small if it is sorted now and then.
-        if times.len() % 32 == 0 {
-            tidy(&mut ids);
+        if front.times.len() % 32 == 0 {
+            tidy(&mut front.ids);
         }
+        front.is_complete = front.times.len() == ROWS;
     }
-    let (Some(run), Some(&oldest)) = (of, times.first()) else { return Ok(None) };
-    let is_old = when.now_us.saturating_sub(oldest) >= OLDEST_US;
-    let is_wanted = when.wanted_until.is_some_and(|until| oldest <= until);
-    if !(is_over || run != when.run || is_old || is_wanted || times.len() >= ROWS) {
-        return Ok(None);
-    }
-    tidy(&mut ids);
-    Ok(Some((run, times, ids)))
+    tidy(&mut front.ids);
+    Ok(front)
 }
 
 fn tidy(ids: &mut Vec<u64>) {

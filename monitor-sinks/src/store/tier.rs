@@ -1,7 +1,7 @@
 //! Tiers: the same data at several resolutions.
 //!
 //! Tier 0 holds every flush. What is in tier 1 and tier 2 was rolled up to windows, each of which bears the time of its
-//! end. A tier is kept longer than the one below it, and nothing is dropped from a tier before it has been rolled up.
+//! end. A tier is kept longer than the one below it, and nothing is dropped for its age before it has been rolled up.
 
 use std::time::Duration;
 

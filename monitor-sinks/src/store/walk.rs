@@ -17,7 +17,8 @@ use super::{
     Warning, Window,
     build::unpack,
     chunk::{Scratch, counter, gauge, merged, values},
-    head::{Encoded, Entry, Row, Span},
+    entry::{Encoded, Entry, Span},
+    head::Row,
     segment::{self, Chunk, Cursor, Segment},
     tier::Tier,
 };

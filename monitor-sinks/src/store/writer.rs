@@ -16,13 +16,14 @@
 //! reader that needs the state at some time looks back a minute, never further, and a series that nobody has written for
 //! minutes is known to be gone rather than unchanged.
 
-use std::{io::ErrorKind, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use monitor_core::{Distribution, Number, Sample, SlowCall, Value};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
     ballast::Ballast,
+    files::Files,
     head::Encoder,
     latest,
     lease::Lease,
@@ -132,7 +133,7 @@ impl Writer {
                 params![INTERVAL_KEY, duration_micros(self.settings.interval)],
             )
             .map_err(failed)?;
-        let newest = newest(&connection).map_err(failed)?;
+        let newest = walk::newest(&connection).map_err(failed)?;
         let maintenance =
             Maintenance::begin(&connection, self.settings.retention, duration_micros(self.settings.interval))
                 .map_err(failed)?;
@@ -313,7 +314,7 @@ impl Writer {
         let Some(connection) = &mut self.connection else { return Ok(None) };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         slow::insert(&transaction, slow_calls, &self.settings.service)?;
-        let ts = newest(&transaction)?.map_or(at_us, |newest| at_us.max(newest.saturating_add(1)));
+        let ts = walk::newest(&transaction)?.map_or(at_us, |newest| at_us.max(newest.saturating_add(1)));
 
         let mut new = Vec::new();
         let mut numbered = Vec::new();
@@ -338,7 +339,7 @@ impl Writer {
         let entries = encoder.entries();
         let row = encoder.finish();
         if entries > 0 {
-            transaction.prepare("INSERT INTO head(ts, n, crc, b) VALUES(?1, ?2, ?3, ?4)")?.execute(params![
+            transaction.prepare_cached("INSERT INTO head(ts, n, crc, b) VALUES(?1, ?2, ?3, ?4)")?.execute(params![
                 ts,
                 entries,
                 checksum(ts, &row),
@@ -421,296 +422,5 @@ fn put(encoder: &mut Encoder, full: bool, same: &[(u64, Sample<'_>)]) {
     }
 }
 
-fn newest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    walk::newest(connection)
-}
-
-/// The files of a store, as they are at some time.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Files {
-    main: Option<Identity>,
-    log: Option<Identity>,
-    /// The index of the log, which connections share as memory.
-    index: Option<Identity>,
-}
-
-impl Files {
-    fn at(path: &Path) -> Self {
-        let [log, index] = COMPANIONS.map(|suffix| identity(&schema::beside(path, suffix)));
-        Self { main: identity(path), log, index }
-    }
-
-    /// Removes the log and its index where they were left by a store that is gone: either there is no file that they
-    /// could belong to, or they are those of the file that has just been lost. Applied to another file, a log is damage.
-    fn remove_orphans(self, path: &Path) {
-        let is_gone = std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
-        let is_other = identity(path) != self.main;
-        for (suffix, ours) in COMPANIONS.into_iter().zip([self.log, self.index]) {
-            let companion = schema::beside(path, suffix);
-            if is_gone || (is_other && ours.is_some() && ours == identity(&companion)) {
-                let _ = std::fs::remove_file(companion);
-            }
-        }
-    }
-}
-
-/// The ends of the names of the log and its index.
-const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
-
-/// What tells a file from another one that takes its place under the same path.
-type Identity = (u64, u64);
-
-/// The file at `path`; `None` where there is none or the system does not tell files apart. The writer keeps its file
-/// open, so that no other can get the same numbers.
-#[cfg(unix)]
-fn identity(path: &Path) -> Option<Identity> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
-}
-
-#[cfg(not(unix))]
-const fn identity(_path: &Path) -> Option<Identity> {
-    None
-}
-
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use monitor_core::MetricKind;
-
-    use super::*;
-    use crate::{
-        registry::{Registry, key},
-        store::{Detail, Entry, Found, Origin, Store, Window, head::Row},
-    };
-
-    const START: i64 = 1_700_000_040_000_000;
-
-    fn open(path: &Path, now_us: i64) -> Writer {
-        let settings = Settings {
-            service: String::from("test"),
-            interval: Duration::from_secs(1),
-            start_patience: Duration::ZERO,
-            patience: Duration::ZERO,
-            retention: Retention::FOREVER,
-        };
-        Writer::open(path, settings, now_us).unwrap()
-    }
-
-    fn write(writer: &mut Writer, registry: &mut Registry, at_us: i64) -> Result<Option<i64>, Error> {
-        let samples = || {
-            registry
-                .samples()
-                .map(|(index, key, value, changed)| Origin::App.sample(Sample { index, key, value, changed }))
-        };
-        let written = writer.write(at_us, samples, &[]);
-        if written.is_ok() {
-            registry.delivered();
-        }
-        written
-    }
-
-    fn folder() -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("metrics.db");
-        (folder, path)
-    }
-
-    /// Time, run, fullness and number of entries of each row.
-    fn rows(path: &Path) -> Vec<(i64, u64, bool, usize)> {
-        let mut rows = Vec::new();
-        let connection = Connection::open(path).unwrap();
-        let mut statement = connection.prepare("SELECT ts, n, b FROM head ORDER BY ts").unwrap();
-        let mut found = statement.query([]).unwrap();
-        while let Some(row) = found.next().unwrap() {
-            let parsed = Row::parse(row.get_ref(2).unwrap().as_blob().unwrap(), row.get(1).unwrap()).unwrap();
-            rows.push((row.get(0).unwrap(), parsed.run, parsed.full, parsed.entries().count()));
-        }
-        rows
-    }
-
-    #[test]
-    fn times_ascend_even_when_the_clock_goes_back() {
-        let (_folder, path) = folder();
-        let mut registry = Registry::default();
-        let mut writer = open(&path, START);
-        let mut written = Vec::new();
-        for at in [START, START + 1_000, START + 1_000, START - 7_200_000_000, START - 7_199_000_000, START + 2_000] {
-            registry.count("rows", &[], 1);
-            written.push(write(&mut writer, &mut registry, at).unwrap().unwrap() - START);
-        }
-        assert_eq!(written, [0, 1_000, 1_001, 1_002, 1_003, 2_000]);
-    }
-
-    #[test]
-    fn flushes_that_follow_each_other_closely_do_not_run_ahead_of_the_clock() {
-        let (_folder, path) = folder();
-        let mut registry = Registry::default();
-        let mut writer = open(&path, START);
-        // The pace of 20,000 flushes in two seconds.
-        for at in (START..START + 200_000).step_by(100) {
-            registry.count("rows", &[], 1);
-            assert_eq!(write(&mut writer, &mut registry, at).unwrap(), Some(at));
-        }
-    }
-
-    #[test]
-    fn an_idle_flush_looks_at_each_sample_once() {
-        let (_folder, path) = folder();
-        let mut registry = Registry::default();
-        registry.count("rows", &[], 1);
-        let mut writer = open(&path, START);
-        write(&mut writer, &mut registry, START).unwrap();
-        let looked_at = std::cell::Cell::new(0);
-        let samples = || {
-            registry.samples().map(|(index, key, value, changed)| {
-                looked_at.set(looked_at.get() + 1);
-                Origin::App.sample(Sample { index, key, value, changed })
-            })
-        };
-        assert_eq!(writer.write(START + 1_000, samples, &[]).unwrap(), None);
-        assert_eq!(looked_at.get(), 1);
-    }
-
-    #[test]
-    fn an_idle_writer_notices_within_a_second_that_its_file_is_gone() {
-        let (_folder, path) = folder();
-        let mut registry = Registry::default();
-        registry.count("rows", &[], 1);
-        let mut writer = open(&path, START);
-        write(&mut writer, &mut registry, START).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(write(&mut writer, &mut registry, START + 500_000).unwrap(), None);
-        assert!(write(&mut writer, &mut registry, START + 1_000_000).unwrap().is_some());
-        assert!(path.exists());
-    }
-
-    #[test]
-    fn what_did_not_change_is_written_once_a_minute() {
-        let (_folder, path) = folder();
-        let mut registry = Registry::default();
-        registry.count("rows", &[], 1);
-        registry.gauge("level", &[], 0.5);
-        let mut writer = open(&path, START);
-        for second in 0..130 {
-            if second == 10 {
-                registry.count("rows", &[], 1);
-            }
-            write(&mut writer, &mut registry, START + second * 1_000_000).unwrap();
-        }
-        let run = START.unsigned_abs();
-        // The recording begins 40 s into a minute: full rows at its first flush and at each whole minute.
-        let minute = START + 60_000_000 - START.rem_euclid(60_000_000);
-        assert_eq!(
-            rows(&path),
-            [
-                (START, run, true, 2),
-                (START + 10_000_000, run, false, 1),
-                (minute, run, true, 2),
-                (minute + 60_000_000, run, true, 2)
-            ]
-        );
-    }
-
-    #[test]
-    fn origins_that_number_their_series_alike_stay_apart() {
-        let (_folder, path) = folder();
-        let mut writer = open(&path, START);
-        let [rows, load] = [key(MetricKind::Counter, "rows", &[]), key(MetricKind::Gauge, "load", &[])];
-        let total = Number::Int(2);
-        for at in [START, START + 1_000] {
-            let samples = || {
-                let rows =
-                    Sample { index: 0, key: &rows, value: Value::Counter { total, fresh: total }, changed: true };
-                let load = Sample { index: 0, key: &load, value: Value::Gauge(0.5), changed: true };
-                [Origin::App.sample(rows), Origin::Host.sample(load)].into_iter()
-            };
-            assert_eq!(writer.write(at, samples, &[]).unwrap(), Some(at));
-        }
-        writer.close().unwrap();
-        let query = |metric| Store::open_read_only(&path).unwrap().query().metric(metric).series().unwrap().remove(0);
-        for (metric, value) in [("rows", 2.0_f64), ("load", 0.5)] {
-            assert_eq!(query(metric).points.iter().map(|point| point.value).collect::<Vec<_>>(), [value; 2]);
-        }
-        let source = |name: &str| -> String {
-            let connection = Connection::open(&path).unwrap();
-            connection.query_row("SELECT source FROM series WHERE name = ?1", [name], |row| row.get(0)).unwrap()
-        };
-        assert_eq!((source("rows"), source("load")), (String::from("app"), String::from("host")));
-    }
-
-    #[test]
-    fn an_empty_registry_writes_nothing() {
-        let (_folder, path) = folder();
-        let mut writer = open(&path, START);
-        assert_eq!(write(&mut writer, &mut Registry::default(), START).unwrap(), None);
-        assert!(rows(&path).is_empty());
-    }
-
-    #[test]
-    fn a_failed_flush_is_made_up_for_by_the_next() {
-        let (_folder, path) = folder();
-        let mut registry = Registry::default();
-        let mut writer = open(&path, START);
-        let other = Connection::open(&path).unwrap();
-        other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        registry.count("rows", &[], 3);
-        assert!(write(&mut writer, &mut registry, START).unwrap_err().is_locked());
-        other.execute_batch("ROLLBACK").unwrap();
-        registry.count("rows", &[], 4);
-        write(&mut writer, &mut registry, START + 1_000).unwrap();
-        let reader = Store::open_read_only(&path).unwrap().reader().unwrap();
-        let mut increases = Vec::new();
-        reader
-            .walk(&[1], Window::ALL, Detail::Each, &mut |found| {
-                if let Found::Entry { entry: Entry::Counter { increase, .. }, .. } = found {
-                    increases.push(increase);
-                }
-            })
-            .unwrap();
-        assert_eq!(increases, [Number::Int(7)]);
-    }
-
-    #[test]
-    fn each_recording_has_a_name_of_its_own_whatever_the_clock_says() {
-        let (_folder, path) = folder();
-        for start in [START, START, START - 500_000_000] {
-            let mut registry = Registry::default();
-            registry.count("rows", &[], 1);
-            let mut writer = open(&path, start);
-            write(&mut writer, &mut registry, start).unwrap();
-            writer.close().unwrap();
-        }
-        let mut runs: Vec<u64> = rows(&path).iter().map(|row| row.1).collect();
-        runs.dedup();
-        assert_eq!(runs.len(), 3);
-        assert!(runs.is_sorted());
-    }
-
-    #[test]
-    fn equal_labels_are_one_series_over_all_recordings() {
-        let (_folder, path) = folder();
-        for at in [START, START + 1_000] {
-            let mut registry = Registry::default();
-            registry.add(key(MetricKind::Counter, "rows", &[("b", "2"), ("a", "1")]), Number::Int(1));
-            let mut writer = open(&path, at);
-            write(&mut writer, &mut registry, at).unwrap();
-        }
-        assert_eq!(Store::open_read_only(&path).unwrap().reader().unwrap().series(None).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_clean_end_leaves_one_file_the_lease_and_the_ballast() {
-        let (folder, path) = folder();
-        let mut registry = Registry::default();
-        registry.count("rows", &[], 1);
-        let mut writer = open(&path, START);
-        write(&mut writer, &mut registry, START).unwrap();
-        writer.close().unwrap();
-        let mut names: Vec<_> =
-            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, ["metrics.db", "metrics.db-ballast", "metrics.db-lock"]);
-    }
-}
+mod tests;
