@@ -1,7 +1,7 @@
 //! The codec of a row: the series that changed in one flush, as bytes.
 //!
 //! ```text
-//! row          version u8 (2) | flags u8 | run varint | group*
+//! row          version u8 (2) | flags u8 | run varint | group* | padding: zeros
 //! group        gap of the first series number varint | length of its entries in bytes varint | entry*
 //! entry        gap of the series number varint | form u8 | value
 //! form 0       counter, whole: total varint, increase varint
@@ -111,6 +111,8 @@ impl Encoder {
     /// The finished row.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.end_group();
+        let length = padded(self.bytes.len());
+        self.bytes.resize(length, 0);
         self.bytes
     }
 
@@ -170,6 +172,13 @@ impl Encoder {
     }
 }
 
+/// The length to which a row is padded, see [`super::rows`]. Short ones are not: many of them share a page.
+fn padded(length: usize) -> usize {
+    const LONG: usize = 2_048;
+    let step = if length < LONG { 1 } else { (1 << length.ilog2()) / 8 };
+    length.next_multiple_of(step)
+}
+
 /// A row whose structure is sound, but for the buckets of distributions, which [`Encoded::buckets`] checks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'a> {
@@ -182,6 +191,11 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// What is wrong with a row whose checksum is not that of its bytes.
+    pub(crate) const OTHER_CHECKSUM: &'static str = "its checksum does not match";
+    /// What is wrong with a row that does not have the entries it should have.
+    pub(crate) const OTHER_COUNT: &'static str = "its number of entries is wrong";
+
     /// Reads a row that should have `count` entries, or says what is wrong with it.
     pub(crate) fn parse(bytes: &'a [u8], count: i64) -> Result<Self, &'static str> {
         let row = Self::open(bytes)?;
@@ -190,7 +204,7 @@ impl<'a> Row<'a> {
             entry?;
             found += 1;
         }
-        if found == count { Ok(row) } else { Err("its number of entries is wrong") }
+        if found == count { Ok(row) } else { Err(Self::OTHER_COUNT) }
     }
 
     /// Reads the header of a row, whose checksum has been seen to match.
@@ -287,7 +301,7 @@ impl<'a> Iterator for Entries<'a> {
     type Item = Result<(u64, Entry<'a>), &'static str>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() && self.groups.is_empty() {
+        if self.rest.is_empty() && is_over(self.groups) {
             return None;
         }
         let entry = self.take();
@@ -298,9 +312,14 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+/// Whether no group follows. None begins with a zero, because the numbers of series go up from 1; padding does.
+fn is_over(groups: &[u8]) -> bool {
+    groups.first().is_none_or(|first| *first == 0)
+}
+
 /// Takes a group off the front of `groups`: its first series number and its entries.
 fn take_group<'a>(groups: &mut &'a [u8], before: u64) -> Option<(u64, &'a [u8])> {
-    if groups.is_empty() {
+    if is_over(groups) {
         return None;
     }
     let first = varint::take(groups)?.checked_add(before)?;
@@ -470,14 +489,14 @@ mod tests {
 
     #[test]
     fn a_reader_who_wants_few_series_passes_over_groups() {
-        let values: Vec<(u64, Value<'_>)> = (0..1_000).map(|n| (n * 3, Value::Gauge(n as f64))).collect();
+        let values: Vec<(u64, Value<'_>)> = (0..1_000).map(|n| (n * 3 + 1, Value::Gauge(n as f64))).collect();
         let bytes = row(&values);
         let row = Row::parse(&bytes, 1_000).unwrap();
         for wanted in [0, 1, 95, 96, 1_500, 2_996, 2_997, 2_998, 10_000] {
             let mut entries = row.entries();
             entries.skip_to(wanted);
             let walked: Vec<u64> = entries.map(|entry| entry.unwrap().0).collect();
-            let expected: Vec<u64> = (0..1_000).map(|n| n * 3).filter(|&id| id >= wanted).collect();
+            let expected: Vec<u64> = (0..1_000).map(|n| n * 3 + 1).filter(|&id| id >= wanted).collect();
             assert!(walked.ends_with(&expected), "{wanted}");
             assert!(walked.len() <= expected.len() + GROUP, "{wanted}: {} of {}", walked.len(), expected.len());
         }

@@ -9,13 +9,14 @@
 
 use std::collections::BTreeMap;
 
-use monitor_core::{Distribution, Number};
+use monitor_core::Number;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{
     Window,
     build::Build,
     entry::{Entry, Span},
+    merger::Merger,
     segment::{self, Cursor, Draft},
     tier::Tier,
     walk::{Detail, Found, Walk},
@@ -86,7 +87,7 @@ fn first(connection: &Connection, tier: Tier, after: i64) -> rusqlite::Result<Op
     if sealed.is_some() || tier != Tier::Raw {
         return Ok(sealed);
     }
-    connection.prepare_cached("SELECT min(ts) FROM head WHERE ts > ?1")?.query_row([after], |row| row.get(0))
+    connection.prepare_cached("SELECT min(ts) FROM unsealed WHERE ts > ?1")?.query_row([after], |row| row.get(0))
 }
 
 /// Up to where a tier has been rolled up.
@@ -149,9 +150,12 @@ impl Rollup {
             };
             let end = (self.done + SLICE).min(run.series.len());
             let series = &run.series[self.done..end];
-            let mut builds = gather(&transaction, self.tier, self.window, run, series)?;
-            for (id, build) in series.iter().zip(&mut builds) {
-                let _ = build.finish(&transaction, draft, *id, run.ends.len())?;
+            let builds = gather(&transaction, self.tier, self.window, run, series)?;
+            for (id, build) in series.iter().zip(builds) {
+                // As in sealing, what makes no chunk is left out.
+                if let Ok(Some(chunk)) = build.pack(run.ends.len()) {
+                    draft.add(&transaction, *id, &chunk)?;
+                }
             }
             self.done = end;
             if end == run.series.len() {
@@ -199,7 +203,7 @@ fn remove_between(connection: &Connection, tier: Tier, window: Window) -> rusqli
 enum Sum {
     Counter { total: Number, increase: Number },
     Gauge(Span),
-    Values(Distribution),
+    Values(Merger),
 }
 
 /// The entries of `series` of one recording, a window each.
@@ -242,7 +246,7 @@ impl Sum {
             Entry::Gauge(value) => Self::Gauge(Span::of(value)),
             Entry::Span(span) => Self::Gauge(span),
             Entry::Distribution(_) => {
-                let mut sum = Self::Values(Distribution::new());
+                let mut sum = Self::Values(Merger::EMPTY);
                 sum.add(entry, buckets);
                 sum
             }
@@ -258,8 +262,7 @@ impl Sum {
             (Self::Gauge(span), Entry::Gauge(value)) => span.add(Span::of(value)),
             (Self::Gauge(span), Entry::Span(later)) => span.add(later),
             (Self::Values(values), Entry::Distribution(encoded)) if encoded.buckets(buckets).is_ok() => {
-                let extremes = Some((encoded.min, encoded.max));
-                values.merge(&Distribution::from_parts(std::mem::take(buckets), encoded.sum, extremes));
+                values.add(&encoded, buckets);
             }
             // A series is of one kind.
             _ => {}
@@ -271,7 +274,7 @@ impl Sum {
         match self {
             Self::Counter { total, increase } => build.push_counter(at as u32, total, increase),
             Self::Gauge(span) => build.push_span(at as u32, span),
-            Self::Values(values) => build.push_distribution(at as u32, &values),
+            Self::Values(values) => build.push_distribution(at as u32, &values.into_distribution()),
         }
     }
 }

@@ -23,19 +23,21 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
     ballast::Ballast,
+    checkpoint::Checkpoints,
     files::Files,
     head::Encoder,
     latest,
     lease::Lease,
     maintenance::Maintenance,
     origin::{Numbers, Placed},
+    rows::Slots,
     schema, series, slow,
     tier::Retention,
     walk,
 };
 use crate::{
     error::{Error, Kind},
-    util::{guard::checksum, report, time::duration_micros},
+    util::{report, time::duration_micros},
 };
 
 /// How often a full row is due, in microseconds.
@@ -81,6 +83,8 @@ pub(crate) struct Writer {
     /// The minute of the newest full row.
     full_minute: Option<i64>,
     buffer: Vec<u8>,
+    slots: Slots,
+    checkpoints: Checkpoints,
     /// `None` as for the connection.
     maintenance: Option<Maintenance>,
     /// `None` before the file was opened for the first time.
@@ -106,6 +110,8 @@ impl Writer {
             run: 0,
             full_minute: None,
             buffer: Vec::new(),
+            slots: Slots::default(),
+            checkpoints: Checkpoints::default(),
             maintenance: None,
             ballast: None,
             is_last: false,
@@ -125,7 +131,7 @@ impl Writer {
         let lease = Lease::take(&self.path, patience)?;
         self.files.remove_orphans(&self.path);
         let blamed = |error| schema::blame_companion(&self.path, error);
-        let connection = schema::open_for_writing(&self.path, patience).map_err(blamed)?;
+        let mut connection = schema::open_for_writing(&self.path, patience).map_err(blamed)?;
         let failed = |error| blamed(Error::sqlite("prepare", &self.path, patience, error));
         connection
             .execute(
@@ -137,6 +143,8 @@ impl Writer {
         let maintenance =
             Maintenance::begin(&connection, self.settings.retention, duration_micros(self.settings.interval))
                 .map_err(failed)?;
+        self.slots = Slots::load(&connection).map_err(failed)?;
+        self.checkpoints = Checkpoints::watch(&mut connection).map_err(failed)?;
         connection.busy_timeout(self.settings.patience).map_err(failed)?;
         self.maintenance = Some(maintenance);
         self.ballast = Some(Ballast::of(&self.path, self.looked_us));
@@ -221,12 +229,22 @@ impl Writer {
         let (Some(connection), Some(maintenance)) = (&mut self.connection, &mut self.maintenance) else {
             return Ok(false);
         };
+        if self.checkpoints.is_due() {
+            self.checkpoints.run(connection);
+            return Ok(true);
+        }
         let done = if maintenance.is_tight() {
             let ballast = &mut self.ballast;
             maintenance.make_room(connection, || ballast.as_mut().is_none_or(Ballast::lay_again))
         } else {
             maintenance.step(connection, now_us, self.run)
         };
+        let done = done.and_then(|more| {
+            if maintenance.has_sealed() {
+                self.slots = Slots::load(connection)?;
+            }
+            Ok(more)
+        });
         done.map_err(|error| Error::sqlite("tidy", &self.path, self.settings.patience, error))
     }
 
@@ -291,7 +309,9 @@ impl Writer {
             return Err(Kind::Locked { path: self.path.to_path_buf(), waited }.into());
         }
         self.connection = None;
-        let connection = schema::open_for_writing(&self.path, self.settings.patience)?;
+        let mut connection = schema::open_for_writing(&self.path, self.settings.patience)?;
+        self.checkpoints = Checkpoints::watch(&mut connection)
+            .map_err(|error| Error::sqlite("open", &self.path, self.settings.patience, error))?;
         self.connection = Some(connection);
         self.files = Files { main: self.files.main, log: None, index: None };
         if !std::mem::replace(&mut self.log_was_lost, true) {
@@ -338,14 +358,7 @@ impl Writer {
 
         let entries = encoder.entries();
         let row = encoder.finish();
-        if entries > 0 {
-            transaction.prepare_cached("INSERT INTO head(ts, n, crc, b) VALUES(?1, ?2, ?3, ?4)")?.execute(params![
-                ts,
-                entries,
-                checksum(ts, &row),
-                row
-            ])?;
-        }
+        let slot = if entries > 0 { self.slots.put(&transaction, ts, entries, &row)? } else { None };
         if full || self.is_last {
             latest::write(&transaction, ts, &numbered)?;
         }
@@ -354,6 +367,7 @@ impl Writer {
         let written = (entries > 0).then_some(ts);
         if let (Some(ts), Some(maintenance)) = (written, &mut self.maintenance) {
             maintenance.wrote(ts);
+            self.slots.took(slot);
         }
         self.buffer = row;
         for (origin, index, id) in new {

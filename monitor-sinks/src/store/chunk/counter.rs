@@ -43,7 +43,6 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) entries: usize,
-    pub(crate) first: Number,
     pub(crate) last: Number,
     /// The sum of all increases, that of the first entry included.
     pub(crate) increase: Number,
@@ -76,7 +75,6 @@ pub(crate) fn encode(entries: &[Entry], flushes: usize, out: &mut Vec<u8>) -> Re
     }
     Ok(Summary {
         entries: entries.len(),
-        first: entries[0].total,
         last: entries[entries.len() - 1].total,
         increase: entries.iter().fold(Number::ZERO, |sum, entry| sum + entry.increase),
     })

@@ -38,9 +38,14 @@ struct Entry {
 
 impl Values {
     /// Drops all entries and keeps the room.
-    pub(crate) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.entries.clear();
         self.buckets.clear();
+    }
+
+    /// How many numbers there are to pack, about.
+    pub(crate) const fn numbers(&self) -> usize {
+        3 * self.entries.len() + 2 * self.buckets.len()
     }
 
     /// Appends an entry. Its buckets must ascend and have no count of 0.

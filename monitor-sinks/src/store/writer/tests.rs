@@ -44,7 +44,7 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 fn rows(path: &Path) -> Vec<(i64, u64, bool, usize)> {
     let mut rows = Vec::new();
     let connection = Connection::open(path).unwrap();
-    let mut statement = connection.prepare("SELECT ts, n, b FROM head ORDER BY ts").unwrap();
+    let mut statement = connection.prepare("SELECT ts, n, b FROM unsealed ORDER BY ts").unwrap();
     let mut found = statement.query([]).unwrap();
     while let Some(row) = found.next().unwrap() {
         let parsed = Row::parse(row.get_ref(2).unwrap().as_blob().unwrap(), row.get(1).unwrap()).unwrap();
