@@ -3,7 +3,7 @@
 //! ```text
 //! row          version u8 (2) | flags u8 | run varint | group* | padding: zeros
 //! group        gap of the first series number varint | length of its entries in bytes varint | entry*
-//! entry        gap of the series number varint | form u8 | value
+//! entry        gap of the series number * 8 + form varint | value
 //! form 0       counter, whole: total varint, increase varint
 //! form 1       counter, fractional: total f64, increase f64
 //! form 2       counter, whole and unchanged: total varint
@@ -16,7 +16,8 @@
 //! Floats are their eight bytes, lowest first, so that every value comes back bit by bit. Numbers of series and of
 //! buckets ascend; the first gap is the number itself (in a group: less the group's first number), later ones are 1 or more.
 //! Groups have up to 32 entries, so that a reader who wants a few series passes over the others. In version 1 the entries
-//! followed the run without groups; it is read and not written any more. `run` names the recording that wrote
+//! followed the run without groups, each with its gap as a varint and its form as a byte; it is read and not written any
+//! more. `run` names the recording that wrote
 //! the row. Flag 1 marks a full row: every counter and gauge of the run is in it.
 //!
 //! A counter carries its total in the run beside the increase since its previous entry. A sum of increases answers for a
@@ -45,6 +46,9 @@ const GAUGE_FLOAT: u8 = 3;
 const GAUGE_INT: u8 = 4;
 const DISTRIBUTION: u8 = 5;
 
+/// The bits of an entry's first number that tell its form.
+const FORM_BITS: u32 = 3;
+
 /// Whole gauges within this bound take the short form. It is exact for them, and at most eight bytes long.
 const SMALL: f64 = (1_u64 << 48) as f64;
 
@@ -62,6 +66,8 @@ pub(crate) struct Encoder {
     first: u64,
     first_before: u64,
     previous: u64,
+    /// The number of the series whose value is being written.
+    id: u64,
     entries: u32,
 }
 
@@ -71,7 +77,8 @@ impl Encoder {
         buffer.clear();
         buffer.extend([VERSION, if full { FLAG_FULL } else { 0 }]);
         varint::put(&mut buffer, run);
-        Self { bytes: buffer, group: Vec::new(), in_group: 0, first: 0, first_before: 0, previous: 0, entries: 0 }
+        let group = Vec::new();
+        Self { bytes: buffer, group, in_group: 0, first: 0, first_before: 0, previous: 0, id: 0, entries: 0 }
     }
 
     /// Appends the value of series `id`, which must be larger than the one before. Values of unknown form are left out.
@@ -82,8 +89,7 @@ impl Encoder {
         if self.in_group == 0 {
             (self.first, self.previous) = (id, id);
         }
-        let start = self.group.len();
-        varint::put(&mut self.group, id - self.previous);
+        self.id = id;
         let known = match value {
             Value::Counter { total, fresh } => self.counter(total, fresh),
             Value::Gauge(value) => self.gauge(value),
@@ -94,9 +100,13 @@ impl Encoder {
             self.previous = id;
             self.entries += 1;
             self.in_group += 1;
-        } else {
-            self.group.truncate(start);
         }
+    }
+
+    /// Begins the entry of the series that is being written.
+    fn begin(&mut self, form: u8) {
+        // Numbers of series are those of rows, which leave room.
+        varint::put(&mut self.group, ((self.id - self.previous) << FORM_BITS) | u64::from(form));
     }
 
     fn end_group(&mut self) {
@@ -124,16 +134,16 @@ impl Encoder {
     fn counter(&mut self, total: Number, increase: Number) -> bool {
         match (total, increase) {
             (Number::Int(total), Number::Int(0)) => {
-                self.group.push(COUNTER_SAME);
+                self.begin(COUNTER_SAME);
                 varint::put(&mut self.group, total);
             }
             (Number::Int(total), Number::Int(increase)) => {
-                self.group.push(COUNTER_INT);
+                self.begin(COUNTER_INT);
                 varint::put(&mut self.group, total);
                 varint::put(&mut self.group, increase);
             }
             (total, increase) => {
-                self.group.push(COUNTER_FLOAT);
+                self.begin(COUNTER_FLOAT);
                 self.float(total.as_f64());
                 self.float(increase.as_f64());
             }
@@ -145,10 +155,10 @@ impl Encoder {
         let whole = value as i64;
         // The comparison of bits keeps negative zero, fractions and NaN out.
         if value.abs() < SMALL && (whole as f64).to_bits() == value.to_bits() {
-            self.group.push(GAUGE_INT);
+            self.begin(GAUGE_INT);
             varint::put(&mut self.group, varint::zigzag(whole));
         } else {
-            self.group.push(GAUGE_FLOAT);
+            self.begin(GAUGE_FLOAT);
             self.float(value);
         }
         true
@@ -161,7 +171,7 @@ impl Encoder {
             payload.extend(value.to_le_bytes());
         }
         merged::put_buckets(&mut payload, distribution.buckets());
-        self.group.push(DISTRIBUTION);
+        self.begin(DISTRIBUTION);
         varint::put(&mut self.group, payload.len() as u64);
         self.group.extend(payload);
         true
@@ -220,9 +230,9 @@ impl<'a> Row<'a> {
     /// Series numbers with their values, ascending. Nothing follows an error, and a parsed row has none.
     pub(crate) const fn entries(&self) -> Entries<'a> {
         if self.is_grouped {
-            Entries { groups: self.entries, first: 0, rest: &[], previous: None }
+            Entries { is_grouped: true, groups: self.entries, first: 0, rest: &[], previous: None }
         } else {
-            Entries { groups: &[], first: 0, rest: self.entries, previous: None }
+            Entries { is_grouped: false, groups: &[], first: 0, rest: self.entries, previous: None }
         }
     }
 }
@@ -230,6 +240,7 @@ impl<'a> Row<'a> {
 /// The entries of a row.
 #[derive(Debug, Clone)]
 pub(crate) struct Entries<'a> {
+    is_grouped: bool,
     /// The groups that have not begun yet.
     groups: &'a [u8],
     /// The first series number of the newest group.
@@ -253,6 +264,17 @@ impl<'a> Entries<'a> {
         }
     }
 
+    /// Takes the gap and the form of an entry.
+    fn take_gap(&mut self) -> Option<(u64, u8)> {
+        let first = varint::take(&mut self.rest)?;
+        if self.is_grouped {
+            return Some((first >> FORM_BITS, first as u8 & ((1 << FORM_BITS) - 1)));
+        }
+        let (&form, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some((first, form))
+    }
+
     fn take(&mut self) -> Option<(u64, Entry<'a>)> {
         if self.rest.is_empty() {
             (self.first, self.rest) = take_group(&mut self.groups, self.first)?;
@@ -262,15 +284,13 @@ impl<'a> Entries<'a> {
                 return None;
             }
         }
-        let gap = varint::take(&mut self.rest)?;
+        let (gap, form) = self.take_gap()?;
         let id = match self.previous {
             None => self.first.checked_add(gap)?,
             Some(_) if gap == 0 => return None,
             Some(previous) => previous.checked_add(gap)?,
         };
         self.previous = Some(id);
-        let (&form, rest) = self.rest.split_first()?;
-        self.rest = rest;
         let entry = match form {
             COUNTER_INT => Entry::Counter {
                 total: Number::Int(varint::take(&mut self.rest)?),
@@ -521,11 +541,11 @@ mod tests {
         let one = 1.0_f64.to_le_bytes();
         let wanted = [
             &[2, 1, 0x80, 0xd0, 0x95, 0xff, 0xbc, 0x31][..],
-            &[1, 41],
-            &[0, 0, 0xac, 0x02, 2],
-            &[2, 2, 5],
-            &[1, 4, 1],
-            &[1, 5, 27],
+            &[1, 37],
+            &[0, 0xac, 0x02, 2],
+            &[2 << 3 | 2, 5],
+            &[1 << 3 | 4, 1],
+            &[1 << 3 | 5, 27],
             &one,
             &one,
             &one,

@@ -17,13 +17,13 @@ use super::{
     build::Build,
     entry::{Entry, Span},
     merger::Merger,
-    segment::{self, Cursor, Draft},
+    segment::{self, Cursor, Draft, Packed},
     tier::Tier,
     walk::{Detail, Found, Walk},
 };
 
 /// Series of one slice.
-const SLICE: usize = 50;
+const SLICE: usize = 16;
 
 /// How long a span has to be over, so that no flush of it is on its way any more.
 const GRACE_US: i64 = 60_000_000;
@@ -140,25 +140,20 @@ impl Rollup {
         Ok(Self { tier, window, runs, draft: None, done: 0 })
     }
 
-    /// Rolls up the next series in one transaction. Returns whether all is done.
+    /// Rolls up the next series, and writes them in one transaction. Returns whether all is done.
     pub(super) fn slice(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
+        let chunks = self.pack(connection)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(run) = self.runs.last() {
             let draft = match &mut self.draft {
                 Some(draft) => draft,
                 none => none.insert(Draft::begin(&transaction, self.tier, run.name)?),
             };
-            let end = (self.done + SLICE).min(run.series.len());
-            let series = &run.series[self.done..end];
-            let builds = gather(&transaction, self.tier, self.window, run, series)?;
-            for (id, build) in series.iter().zip(builds) {
-                // As in sealing, what makes no chunk is left out.
-                if let Ok(Some(chunk)) = build.pack(run.ends.len()) {
-                    draft.add(&transaction, *id, &chunk)?;
-                }
+            for (series, chunk) in &chunks {
+                draft.add(&transaction, *series, chunk)?;
             }
-            self.done = end;
-            if end == run.series.len() {
+            self.done = (self.done + SLICE).min(run.series.len());
+            if self.done == run.series.len() {
                 draft.finish(&transaction, &run.ends, self.tier.step_us())?;
                 self.runs.pop();
                 (self.draft, self.done) = (None, 0);
@@ -173,6 +168,16 @@ impl Rollup {
         }
         transaction.commit()?;
         Ok(is_done)
+    }
+
+    /// The chunks of the next series.
+    fn pack(&self, connection: &Connection) -> rusqlite::Result<Vec<(u64, Packed)>> {
+        let Some(run) = self.runs.last() else { return Ok(Vec::new()) };
+        let series = &run.series[self.done..(self.done + SLICE).min(run.series.len())];
+        let builds = gather(connection, self.tier, self.window, run, series)?;
+        // As in sealing, what makes no chunk is left out.
+        let packed = |(series, build): (&u64, Build)| Some((*series, build.pack(run.ends.len()).ok()??));
+        Ok(series.iter().zip(builds).filter_map(packed).collect())
     }
 }
 

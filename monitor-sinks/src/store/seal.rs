@@ -34,8 +34,8 @@ pub(super) const OLDEST_US: i64 = 2 * 3_600_000_000;
 /// Bytes of rows that are read for one group of series. In memory they take up to some twenty times as much.
 const GROUP_BYTES: usize = 256 << 10;
 
-/// Numbers that are packed in one slice, about: some milliseconds of work.
-const SLICE: usize = 40_000;
+/// Numbers that are packed in one slice, about: a few milliseconds of work.
+const SLICE: usize = 15_000;
 
 /// The spans of time at whose ends segments end.
 const SPANS_US: [i64; 6] = [300_000_000, 600_000_000, 900_000_000, 1_800_000_000, 3_600_000_000, 7_200_000_000];

@@ -4,8 +4,9 @@
 //! and the next flush brings the same values with whatever was added. Only what a commit has made safe enters the
 //! writer's own memory (the numbers of new series, the time of the newest row).
 //!
-//! Times ascend strictly. A flush whose time is not after the newest row, because the wall clock went back, is stored a
-//! microsecond after that row.
+//! Times ascend strictly. While the wall clock is behind the newest row, because it was set back, rows follow each other
+//! at the pace of that clock, an interval at the most: what happened in an hour still takes an hour, and nothing that was
+//! stored is overwritten.
 //!
 //! The file may be deleted or replaced while it is recorded to. SQLite's locks on the index of the log belong to the
 //! process and go with the first of its descriptors that is closed, so the old connection is closed before a new one is
@@ -77,6 +78,8 @@ pub(crate) struct Writer {
     log_was_lost: bool,
     /// When the path was last looked at.
     looked_us: i64,
+    /// When the newest flush was, by the wall clock.
+    flushed_us: i64,
     /// The numbers of the series that have been written.
     numbers: Numbers,
     run: u64,
@@ -106,6 +109,7 @@ impl Writer {
             files: Files::default(),
             log_was_lost: false,
             looked_us: now_us,
+            flushed_us: now_us,
             numbers: Numbers::default(),
             run: 0,
             full_minute: None,
@@ -334,7 +338,9 @@ impl Writer {
         let Some(connection) = &mut self.connection else { return Ok(None) };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         slow::insert(&transaction, slow_calls, &self.settings.service)?;
-        let ts = walk::newest(&transaction)?.map_or(at_us, |newest| at_us.max(newest.saturating_add(1)));
+        let passed = at_us.saturating_sub(self.flushed_us).clamp(1, duration_micros(self.settings.interval).max(1));
+        let newest = walk::newest(&transaction)?;
+        let ts = newest.map_or(at_us, |newest| if at_us > newest { at_us } else { newest.saturating_add(passed) });
 
         let mut new = Vec::new();
         let mut numbered = Vec::new();
@@ -365,6 +371,7 @@ impl Writer {
         transaction.commit()?;
 
         let written = (entries > 0).then_some(ts);
+        self.flushed_us = at_us;
         if let (Some(ts), Some(maintenance)) = (written, &mut self.maintenance) {
             maintenance.wrote(ts);
             self.slots.took(slot);

@@ -116,7 +116,7 @@ fn take(bytes: &mut &[u8], at: &[u32], scratch: &mut Scratch, out: &mut Vec<Entr
 fn put_whole(out: &mut Vec<u8>, entries: &[(u64, u64)]) -> u8 {
     varint::put(out, entries[0].1);
     let totals: Vec<i64> = entries.iter().map(|entry| entry.0.cast_signed()).collect();
-    column::put_integers(out, &totals);
+    column::put_totals(out, &totals);
     let gap = |pair: &[(u64, u64)]| pair[1].0.wrapping_sub(pair[0].0).wrapping_sub(pair[1].1).cast_signed();
     let misses: Vec<i64> = entries.windows(2).map(gap).collect();
     if misses.iter().all(|missed| *missed == 0) {
