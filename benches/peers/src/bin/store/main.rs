@@ -1,23 +1,33 @@
 //! The store against others, under one load in one run.
+//!
+//! `cargo xtask peers` runs it, with all that is measured; the options take less. What the figures mean and which
+//! bounds they have to keep is in `figures`; the load is in `load`.
 
+mod figures;
 mod load;
 mod measure;
 mod ours;
+mod prometheus;
 mod report;
+mod seed;
 
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, ValueEnum};
 
 use self::{
-    load::{DAY, FUNCTIONS, Grid, SCALARS},
-    ours::Filled,
-    report::{Bound, Report},
+    load::{DAY, Grid},
+    prometheus::{Prometheus, Received},
+    seed::Taken,
 };
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Measures the store under a day of load, beside other systems.
+/// Measures the store under a day of load, beside the tables of the seed document and Prometheus.
 #[derive(Debug, Parser)]
 #[command(name = "store")]
 struct Options {
@@ -33,26 +43,61 @@ struct Options {
     /// Leaves histograms out, and what is asked of them.
     #[arg(long)]
     no_histograms: bool,
+    /// Writes the figures to this file, if nothing was left out.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum System {
     Ours,
+    Seed,
+    Prometheus,
 }
 
-impl Options {
-    fn flushes(&self) -> usize {
-        self.flushes.unwrap_or(if self.quick { DAY / 3 } else { DAY })
-    }
+/// What was measured, of each system.
+#[derive(Debug, Default)]
+struct Measured {
+    flushes: usize,
+    ours: Option<Ours>,
+    seed: Option<Seed>,
+    prometheus: Option<Peer>,
+}
+
+#[derive(Debug)]
+struct Ours {
+    scalars: ours::Filled,
+    pinned_log: u64,
+    histograms: Option<OurHistograms>,
+}
+
+#[derive(Debug)]
+struct OurHistograms {
+    coarse: ours::Filled,
+    fine: ours::Filled,
+    pinned_log: u64,
+    questions: ours::Questions,
+    /// Slices in which an hour was deleted; `None` if the load is too short for one to expire.
+    expired: Option<measure::Times>,
+}
+
+#[derive(Debug)]
+struct Seed {
+    as_written: Taken,
+    tuned: Taken,
+}
+
+#[derive(Debug)]
+struct Peer {
+    version: String,
+    scalars: Received,
+    /// With coarse buckets and with fine ones.
+    histograms: Option<[Received; 2]>,
 }
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
-        Ok(report) => {
-            let (held, missed) = report.verdict();
-            println!("{report}\n{held} bounds held, {missed} missed");
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("store: {error}");
             ExitCode::FAILURE
@@ -60,82 +105,93 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> Outcome<Report> {
-    let folder = tempfile::tempdir()?;
-    let mut report = Report::default();
-    let flushes = options.flushes();
-    let scalars = ours::fill(folder.path(), None, flushes)?;
-    ingest(&mut report, "Ours: 950 series", &scalars, flushes);
-    let log = ours::pinned_log(folder.path(), None)?;
-    report.line("largest log while a reader holds 1,200 flushes", log as f64 / 1e6, "MB", Bound::AtMost(32.0));
-    anatomy(&scalars)?;
-    if options.no_histograms {
-        return Ok(report);
+fn run(options: &Options) -> Outcome<()> {
+    // On the disk that the programs are built on: a file system in memory would flatter whoever waits for the disk.
+    let program = std::env::current_exe()?;
+    let target = program.parent().and_then(Path::parent).ok_or("the program lies in no target folder")?;
+    let folder = tempfile::tempdir_in(target)?;
+    let measured = measure(options, target, folder.path())?;
+    let report = figures::report(&measured);
+    println!("{report}");
+    let (held, missed) = report.verdict();
+    println!("\n{held} bounds held, {missed} missed");
+    match &options.write {
+        Some(file) if measured.is_complete() => std::fs::write(file, figures::document(&measured, &report))?,
+        Some(file) => eprintln!("store: {} is left as it is, because not everything was measured", file.display()),
+        None => {}
     }
-    for grid in [Grid::Fine, Grid::Coarse] {
-        let filled = ours::fill(folder.path(), Some(grid), flushes)?;
-        ingest(&mut report, &format!("Ours: 950 series and 200 histograms, {grid:?} buckets"), &filled, flushes);
-        let more = (filled.bytes - scalars.bytes) as f64 / (flushes * FUNCTIONS) as f64;
-        report.line("buckets in use, a histogram and flush", filled.buckets, "", Bound::None);
-        report.line("bytes of a histogram sample", more, "B", Bound::None);
-        anatomy(&filled)?;
-        if grid == Grid::Coarse {
-            let log = ours::pinned_log(folder.path(), Some(grid))?;
-            report.line("largest log while a reader holds 1,200 flushes", log as f64 / 1e6, "MB", Bound::AtMost(32.0));
-            questions(&mut report, &filled)?;
+    Ok(())
+}
+
+fn measure(options: &Options, target: &Path, folder: &Path) -> Outcome<Measured> {
+    let flushes = options.flushes.unwrap_or(if options.quick { DAY / 3 } else { DAY });
+    let is_wanted = |system| options.only.is_none_or(|only| only == system);
+    let mut measured = Measured { flushes, ..Measured::default() };
+    if is_wanted(System::Ours) {
+        measured.ours = Some(Ours::measure(folder, flushes, options.no_histograms)?);
+    }
+    if is_wanted(System::Seed) {
+        measured.seed = Some(Seed::measure(folder, flushes)?);
+    }
+    if is_wanted(System::Prometheus) {
+        match Prometheus::find(target) {
+            Ok(program) => measured.prometheus = Some(Peer::measure(&program, folder, flushes, options.no_histograms)?),
+            Err(error) => eprintln!("store: SKIPPED, all that is measured against Prometheus: {error}"),
         }
     }
-    Ok(report)
+    Ok(measured)
 }
 
-fn ingest(report: &mut Report, title: &str, filled: &Filled, flushes: usize) {
-    let samples = (flushes * SCALARS) as f64;
-    report.section(title);
-    report.line("scalar samples a second, upkeep included", samples / filled.total_s(), "", Bound::None);
-    report.line("share of upkeep in it", 100.0 * filled.slices.total_s() / filled.total_s(), "%", Bound::None);
-    report.line("bytes of the file a scalar sample", filled.bytes as f64 / samples, "B", Bound::None);
-    report.line(
-        "bytes written a sample, by write calls",
-        filled.written.calls as f64 / samples,
-        "B",
-        Bound::AtMost(64.0),
-    );
-    report.line("bytes written a sample, by dirty pages", filled.written.pages as f64 / samples, "B", Bound::None);
-    report.line("flush, median", filled.flushes.median_ms(), "ms", Bound::AtMost(0.2));
-    report.line("flush, 99 of 100", filled.flushes.quantile_ms(0.99), "ms", Bound::None);
-    report.line("flush, longest", filled.flushes.longest_ms(), "ms", Bound::AtMost(50.0));
-    report.line("slice of upkeep, 999 of 1,000", filled.slices.quantile_ms(0.999), "ms", Bound::None);
-    report.line("slice of upkeep, longest", filled.slices.longest_ms(), "ms", Bound::AtMost(50.0));
-}
-
-fn anatomy(filled: &Filled) -> Outcome<()> {
-    for (part, bytes) in ours::anatomy(&filled.path)? {
-        eprintln!("{bytes:>12} bytes {part}");
+impl Measured {
+    /// Whether nothing was left out.
+    fn is_complete(&self) -> bool {
+        let ours = self.ours.as_ref().and_then(|ours| ours.histograms.as_ref());
+        let prometheus = self.prometheus.as_ref().and_then(|peer| peer.histograms.as_ref());
+        self.flushes >= DAY && ours.is_some() && self.seed.is_some() && prometheus.is_some()
     }
-    Ok(())
 }
 
-fn questions(report: &mut Report, filled: &Filled) -> Outcome<()> {
-    let asked = ours::ask(filled)?;
-    report.section("Ours: questions");
-    for (what, times, most) in [
-        ("raw day of one series", &asked.raw_day, 1.0),
-        ("p99 of one function over 24 h", &asked.function_day, 2.0),
-        ("p99 by function over the last hour, 200 functions", &asked.functions_hour, 10.0),
-        ("latest of all series", &asked.latest, 1.0),
-    ] {
-        report.line(format!("{what}, median"), times.median_ms(), "ms", Bound::AtMost(most));
-        report.line(format!("{what}, best"), times.best_ms(), "ms", Bound::None);
+impl Ours {
+    fn measure(folder: &Path, flushes: usize, no_histograms: bool) -> Outcome<Self> {
+        let scalars = ours::fill(folder, None, flushes)?;
+        let pinned_log = ours::pinned_log(folder, None)?;
+        let histograms = if no_histograms { None } else { Some(OurHistograms::measure(folder, flushes)?) };
+        Ok(Self { scalars, pinned_log, histograms })
     }
-    let slices = ours::expire(filled)?;
-    report.line("an expired hour deleted", 1e3 * slices.total_s(), "ms", Bound::AtMost(20.0));
-    report.line("longest slice of it", slices.longest_ms(), "ms", Bound::AtMost(5.0));
-    Ok(())
+}
+
+impl OurHistograms {
+    fn measure(folder: &Path, flushes: usize) -> Outcome<Self> {
+        let coarse = ours::fill(folder, Some(Grid::Coarse), flushes)?;
+        let fine = ours::fill(folder, Some(Grid::Fine), flushes)?;
+        let pinned_log = ours::pinned_log(folder, Some(Grid::Fine))?;
+        let questions = ours::ask(&fine)?;
+        let expired = if flushes >= ours::EXPIRES { Some(ours::expire(&fine)?) } else { None };
+        Ok(Self { coarse, fine, pinned_log, questions, expired })
+    }
+}
+
+impl Seed {
+    /// A tenth of the load for the tuned tables, and a hundredth for what the seed wrote.
+    fn measure(folder: &Path, flushes: usize) -> Outcome<Self> {
+        let as_written = seed::as_written(folder, flushes.div_ceil(100))?;
+        let tuned = seed::tuned(folder, flushes.div_ceil(10))?;
+        Ok(Self { as_written, tuned })
+    }
+}
+
+impl Peer {
+    fn measure(program: &Prometheus, folder: &Path, flushes: usize, no_histograms: bool) -> Outcome<Self> {
+        let scalars = program.receive(folder, None, flushes)?;
+        let with = |grid| program.receive(folder, Some(grid), flushes);
+        let histograms = if no_histograms { None } else { Some([with(Grid::Coarse)?, with(Grid::Fine)?]) };
+        Ok(Self { version: program.version.clone(), scalars, histograms })
+    }
 }
 
 /// Says on standard error how far it is, now and then.
 fn progress(what: &str, at: usize, of: usize) {
-    if at % 1_080 == 0 {
+    if at.is_multiple_of(1_080) {
         eprintln!("{what}: {at} of {of} flushes");
     }
 }

@@ -22,6 +22,9 @@ use crate::{
 /// Flushes for which a reader holds its transaction.
 const PINNED: usize = 1_200;
 
+/// Flushes after which the first hour may expire: single flushes go once they have been rolled up, six hours at a time.
+pub(crate) const EXPIRES: usize = 7 * HOUR;
+
 /// How often a question is asked.
 const ASKED: usize = 51;
 
@@ -62,10 +65,9 @@ pub(crate) fn fill(folder: &Path, grid: Option<Grid>, flushes: usize) -> Outcome
         crate::progress("ours", at, flushes);
         flush(&mut recorder, &mut load, &mut times, &mut slices)?;
     }
-    let free = free_pages(&path)?;
-    eprintln!("ours: {free} pages of the file are free");
     recorder.close()?;
     let written = Written::now().since(before);
+    show_anatomy(&path)?;
     let buckets = load.buckets as f64 / (flushes * FUNCTIONS) as f64;
     Ok(Filled { bytes: bytes(&path), path, end_us: load.at_us(), flushes: times, slices, written, buckets })
 }
@@ -182,25 +184,20 @@ fn rows(path: &Path) -> Outcome<usize> {
     Ok(connection.query_row("SELECT count(*) FROM segment WHERE tier = 0", [], |row| row.get::<_, u32>(0))? as usize)
 }
 
-fn free_pages(path: &Path) -> Outcome<i64> {
+/// Says on standard error where the bytes of a store are: its tables, pages in no use, and the chunks by tier.
+fn show_anatomy(path: &Path) -> Outcome<()> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    Ok(connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?)
-}
-
-/// Where the bytes of a store are: its tables by size, the chunks by tier.
-pub(crate) fn anatomy(path: &Path) -> Outcome<Vec<(String, i64)>> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let mut parts = Vec::new();
     for query in [
         "SELECT name, sum(pgsize) FROM dbstat GROUP BY name HAVING sum(pgsize) > 50000 ORDER BY 2 DESC",
-        "SELECT 'chunks of tier ' || tier, sum(length(chunk.b) + ifnull(length(merged), 0))
+        "SELECT 'pages in no use', freelist_count * page_size FROM pragma_freelist_count, pragma_page_size",
+        "SELECT 'of them chunks of tier ' || tier, sum(length(chunk.b) + ifnull(length(merged), 0))
          FROM chunk JOIN segment ON chunk.id BETWEEN first_chunk AND last_chunk GROUP BY tier",
     ] {
         let mut statement = connection.prepare(query)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        for row in rows {
-            parts.push(row?);
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            eprintln!("{:>12} bytes {}", row.get::<_, i64>(1)?, row.get::<_, String>(0)?);
         }
     }
-    Ok(parts)
+    Ok(())
 }
