@@ -86,6 +86,8 @@ fn against_prometheus(report: &mut Report, ours: &Ours, peer: &Peer, flushes: us
         let size = histogram(ours_with.bytes, ours.scalars.bytes, flushes)
             / histogram(peer_with.bytes, peer.scalars.bytes, flushes);
         report.line(format!("size of a histogram sample, {grid}, × Prometheus"), size, "", Bound::AtMost(0.95));
+        let rate = peer_with.times.total_s() / ours_with.total_s();
+        report.line(format!("rate with histograms, {grid}, × what Prometheus receives"), rate, "", Bound::None);
     }
 }
 

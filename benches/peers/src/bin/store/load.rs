@@ -7,15 +7,17 @@
 //! Nothing about a value is made easy to pack: sums of durations and extremes have all their digits.
 
 use monitor_core::{Distribution, MetricKind, Number, Sample, SeriesKey, Value};
-use rand::SeedableRng;
 use rand_distr::{Distribution as _, LogNormal, Normal, Poisson, Uniform};
-use rand_pcg::Pcg64Mcg;
+use rand_pcg::{Pcg64Mcg, rand_core::SeedableRng};
 
 /// When the load begins, in microseconds: a midnight, so that hours and blocks of two hours are whole.
 pub(crate) const START_US: i64 = 1_700_006_400_000_000;
 
 /// Time between two flushes, in microseconds.
 pub(crate) const STEP_US: i64 = 10_000_000;
+
+/// An hour, in microseconds.
+pub(crate) const HOUR_US: i64 = 3_600_000_000;
 
 /// Flushes of a day.
 pub(crate) const DAY: usize = 8_640;
@@ -82,7 +84,7 @@ impl Load {
 
     /// The time of the flush, in microseconds.
     pub(crate) fn at_us(&self) -> i64 {
-        START_US + STEP_US * self.flushes as i64
+        START_US + STEP_US * self.flushes.cast_signed() as i64
     }
 
     /// Goes on to the next flush.

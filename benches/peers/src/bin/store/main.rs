@@ -46,6 +46,9 @@ struct Options {
     /// Writes the figures to this file, if nothing was left out.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Fails if a bound is missed.
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -120,7 +123,7 @@ fn run(options: &Options) -> Outcome<()> {
         Some(file) => eprintln!("store: {} is left as it is, because not everything was measured", file.display()),
         None => {}
     }
-    Ok(())
+    if options.check && missed > 0 { Err(format!("{missed} bounds are missed").into()) } else { Ok(()) }
 }
 
 fn measure(options: &Options, target: &Path, folder: &Path) -> Outcome<Measured> {

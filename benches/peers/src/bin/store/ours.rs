@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::{
     Outcome,
-    load::{FUNCTIONS, Grid, HOUR, Load, SCALARS, START_US, STEP_US, function_name},
+    load::{FUNCTIONS, Grid, HOUR, HOUR_US, Load, SCALARS, START_US, STEP_US, function_name},
     measure::{Times, Written, bytes},
 };
 
@@ -124,7 +124,7 @@ pub(crate) struct Questions {
 /// Asks what the promises are about.
 pub(crate) fn ask(filled: &Filled) -> Outcome<Questions> {
     let store = Store::open_read_only(&filled.path)?;
-    let (begin, hour, end) = (at(START_US), at(filled.end_us - HOUR as i64 * STEP_US), at(filled.end_us));
+    let (begin, hour, end) = (at(START_US), at(filled.end_us - HOUR_US), at(filled.end_us));
     let raw_day = || {
         let query = store.query().metric("system_cpu_utilization_ratio").tag("cpu", "7").between(begin, end);
         query.series().map(|series| series.iter().map(|series| series.points.len()).sum())
@@ -168,7 +168,7 @@ pub(crate) fn expire(filled: &Filled) -> Outcome<Times> {
     let mut recorder = open(&filled.path, filled.end_us, Retention::default())?;
     while recorder.upkeep(filled.end_us)? {}
     recorder.close()?;
-    let kept = Duration::from_micros((filled.end_us - START_US - HOUR as i64 * STEP_US).unsigned_abs());
+    let kept = Duration::from_micros((filled.end_us - START_US - HOUR_US).unsigned_abs());
     let mut recorder = open(&filled.path, filled.end_us, Retention::default().raw(kept))?;
     let mut slices = Times::default();
     let before = rows(&filled.path)?;

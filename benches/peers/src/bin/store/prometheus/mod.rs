@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long the server may take to start or to come to rest.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// For how long nothing may have been compacted until nothing will be.
 const REST: Duration = Duration::from_secs(15);

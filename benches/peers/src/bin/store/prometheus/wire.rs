@@ -97,8 +97,8 @@ impl Total {
                 Some(span) => span.length += 1,
                 None => histogram.positive_spans.push(BucketSpan { offset: bucket - next, length: 1 }),
             }
-            histogram.positive_deltas.push(count as i64 - before);
-            (next, before) = (bucket + 1, count as i64);
+            histogram.positive_deltas.push(count.cast_signed() - before);
+            (next, before) = (bucket + 1, count.cast_signed());
         }
         histogram
     }
