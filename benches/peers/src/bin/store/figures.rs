@@ -104,8 +104,10 @@ fn writing(report: &mut Report, title: &str, filled: &Filled, pinned_log: u64, s
     report.line("flush, median", filled.flushes.median_ms(), "ms", Bound::AtMost(0.2));
     report.line("flush, 99 of 100", filled.flushes.quantile_ms(0.99), "ms", Bound::None);
     report.line("flush, longest", filled.flushes.longest_ms(), "ms", Bound::AtMost(50.0));
+    report.line("flush, longest by the processor's time", filled.flushes.busiest_ms(), "ms", Bound::None);
     report.line("slice of upkeep, 999 of 1,000", filled.slices.quantile_ms(0.999), "ms", Bound::None);
     report.line("slice of upkeep, longest", filled.slices.longest_ms(), "ms", Bound::AtMost(50.0));
+    report.line("slice of upkeep, longest by the processor's time", filled.slices.busiest_ms(), "ms", Bound::None);
     report.line("bytes given to write calls, a sample", filled.written.calls as f64 / samples, "B", bound(64.0));
     report.line("bytes of pages made dirty, a sample", filled.written.pages as f64 / samples, "B", Bound::None);
     report.line("log while a reader holds 1,200 flushes", pinned_log as f64 / 1e6, "MB", bound(32.0));
@@ -141,6 +143,8 @@ fn of_ours(report: &mut Report, ours: &Ours, flushes: usize) {
     let scalars = &ours.scalars;
     report.section("Ours, plainly");
     report.line("scalar samples a second, upkeep included", samples / scalars.total_s(), "", Bound::None);
+    let busy = 100.0 * scalars.processor_s() / scalars.total_s();
+    report.line("share of the processor's time in the time on the clock", busy, "%", Bound::None);
     report.line("share of upkeep in the time", 100.0 * scalars.slices.total_s() / scalars.total_s(), "%", Bound::None);
     report.line("bytes of the file, a scalar sample", scalars.bytes as f64 / samples, "B", Bound::None);
     let Some(with) = &ours.histograms else { return };

@@ -6,16 +6,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long many things of one kind took.
+/// How long many things of one kind took: on the clock, and of the processor's time alone.
+///
+/// The clock is what promises are about. Where it says much more than the processor, the thread waited: for the disk, or
+/// because others were at work on this machine.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Times(Vec<Duration>);
+pub(crate) struct Times {
+    clock: Vec<Duration>,
+    processor: Vec<Duration>,
+}
 
 impl Times {
     /// Does `work`, and takes its time.
     pub(crate) fn take<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        let begun = Instant::now();
+        let (begun, busy) = (Instant::now(), processor_time());
         let done = work();
-        self.0.push(begun.elapsed());
+        self.clock.push(begun.elapsed());
+        self.processor.push(processor_time().saturating_sub(busy));
         done
     }
 
@@ -29,16 +36,20 @@ impl Times {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.0.len()
+        self.clock.len()
     }
 
     pub(crate) fn total_s(&self) -> f64 {
-        self.0.iter().sum::<Duration>().as_secs_f64()
+        self.clock.iter().sum::<Duration>().as_secs_f64()
+    }
+
+    pub(crate) fn processor_s(&self) -> f64 {
+        self.processor.iter().sum::<Duration>().as_secs_f64()
     }
 
     /// The time of nearest rank, in milliseconds; 0 if nothing was taken. `q` is between 0 (the best) and 1.
     pub(crate) fn quantile_ms(&self, q: f64) -> f64 {
-        let mut sorted = self.0.clone();
+        let mut sorted = self.clock.clone();
         sorted.sort_unstable();
         let rank = ((q * sorted.len() as f64).ceil() as usize).max(1);
         sorted.get(rank - 1).map_or(0.0, |time| time.as_secs_f64() * 1e3)
@@ -56,9 +67,21 @@ impl Times {
         self.quantile_ms(1.0)
     }
 
-    pub(crate) fn last_ms(&self) -> f64 {
-        self.0.last().map_or(0.0, |time| time.as_secs_f64() * 1e3)
+    /// The longest by the processor's time.
+    pub(crate) fn busiest_ms(&self) -> f64 {
+        self.processor.iter().max().map_or(0.0, |time| time.as_secs_f64() * 1e3)
     }
+
+    /// On the clock, in milliseconds.
+    pub(crate) fn last_ms(&self) -> f64 {
+        self.clock.last().map_or(0.0, |time| time.as_secs_f64() * 1e3)
+    }
+}
+
+/// What this thread has had of the processor so far.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// What this process has written so far, as the kernel counts it.
@@ -99,7 +122,8 @@ mod tests {
 
     #[test]
     fn a_quantile_is_the_time_of_nearest_rank() {
-        let times = Times((1..=100).rev().map(Duration::from_millis).collect());
+        let clock = (1..=100).rev().map(Duration::from_millis).collect();
+        let times = Times { clock, ..Times::default() };
         for (q, wanted) in [(0.0, 1.0), (0.5, 50.0), (0.99, 99.0), (1.0, 100.0)] {
             assert!((times.quantile_ms(q) - wanted).abs() < 1e-9, "{q}");
         }

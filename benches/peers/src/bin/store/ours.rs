@@ -48,6 +48,11 @@ impl Filled {
     pub(crate) fn total_s(&self) -> f64 {
         self.flushes.total_s() + self.slices.total_s()
     }
+
+    /// Seconds of the processor's time in it.
+    pub(crate) fn processor_s(&self) -> f64 {
+        self.flushes.processor_s() + self.slices.processor_s()
+    }
 }
 
 /// Records `flushes` flushes of the load into a new store in `folder`.
