@@ -17,7 +17,7 @@ use super::{
 use crate::util::time::duration_micros;
 
 /// Chunks removed in one transaction.
-const SLICE: i64 = 500;
+const SLICE: i64 = 200;
 
 /// Free pages that are given back in one step.
 const PAGES: i64 = 64;

@@ -4,8 +4,8 @@
 //! does (five minutes, an hour), so that whoever asks for hours finds whole segments; it has enough rows to pack well, or
 //! they are old, or their recording is over.
 //!
-//! It is done in slices: rows are read for some series, these are packed, and a few at a time are written in a transaction
-//! of their own, so that flushes go on in between. The rows count until the last slice, which makes the segment exist and
+//! It is done in slices, so that flushes go on in between: rows are read for a group of series, these are packed, a few in
+//! one slice, and the group is written in a transaction of its own. The rows count until the last slice, which makes the segment exist and
 //! moves the mark of what is sealed in one transaction: a crash before it changes nothing that anybody reads, and sealing
 //! begins anew.
 //!
@@ -58,10 +58,10 @@ pub(super) struct Seal {
     group: usize,
     /// How many series are done.
     done: usize,
-    /// What the rows hold of the series that come next, if they have been read for them.
-    read: Vec<Build>,
-    /// How many of these are done.
-    packed: usize,
+    /// What the rows hold of the series that are being packed, the next one last.
+    read: Vec<(u64, Build)>,
+    /// What of the group is packed.
+    packed: Vec<(u64, Packed)>,
 }
 
 /// The rows that wait for being sealed.
@@ -98,58 +98,56 @@ impl Seal {
         let bytes_each = (front.bytes / front.ids.len().max(1)).max(1);
         let group = (GROUP_BYTES / bytes_each).max(1);
         let interval_us = when.interval_us;
-        Ok(Ok(Self { draft, interval_us, front, group, done: 0, read: Vec::new(), packed: 0 }))
+        Ok(Ok(Self { draft, interval_us, front, group, done: 0, read: Vec::new(), packed: Vec::new() }))
     }
 
-    /// Does the next slice: reads a group of series, or packs some of it and writes these in one transaction. Returns
-    /// whether all is done.
+    /// Does the next slice: reads a group of series, packs some of it, or writes it in one transaction. Returns whether all
+    /// is done.
     pub(super) fn slice(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
-        if self.packed == self.read.len() && self.done < self.front.ids.len() {
-            let end = (self.done + self.group).min(self.front.ids.len());
-            self.read.clear();
-            self.read.resize_with(end - self.done, Build::default);
-            self.packed = 0;
-            self.front.gather(connection, self.done..end, &mut self.read)?;
+        if !self.read.is_empty() {
+            self.pack();
             return Ok(false);
         }
-        let (packed, end) = self.pack();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (series, chunk) in &packed {
-            self.draft.add(&transaction, *series, chunk)?;
+        if self.packed.is_empty() && self.done < self.front.ids.len() {
+            let end = (self.done + self.group).min(self.front.ids.len());
+            self.read = self.front.gather(connection, self.done..end)?;
+            self.done = end;
+            return Ok(false);
         }
-        let done = self.done + (end - self.packed);
-        let is_last = done == self.front.ids.len();
-        if is_last {
-            let Front { times, damaged, .. } = &self.front;
-            if let Some(&last) = times.last()
-                && self.draft.finish(&transaction, times, self.interval_us)?
-            {
-                rows::seal_until(&transaction, last, damaged)?;
-                Slots::trim(&transaction)?;
-            }
-        }
-        transaction.commit()?;
-        (self.done, self.packed) = (done, end);
-        Ok(is_last)
+        self.write(connection)
     }
 
-    /// Packs the next few series that have been read. Returns their chunks, and how many of the group are done then.
-    fn pack(&mut self) -> (Vec<(u64, Packed)>, usize) {
-        let ids = &self.front.ids[self.done..];
-        let (mut chunks, mut numbers, mut end) = (Vec::new(), 0, self.packed);
-        for (build, &id) in self.read[self.packed..].iter_mut().zip(ids) {
-            if numbers > SLICE {
-                break;
-            }
+    /// Packs the next few series that have been read.
+    fn pack(&mut self) {
+        let mut numbers = 0;
+        while numbers < SLICE
+            && let Some((series, build)) = self.read.pop()
+        {
             numbers += build.numbers();
             // Entries that make no chunk were written by another release, or by a mistake of this one. The rest is worth
             // more than they are.
-            if let Ok(Some(chunk)) = std::mem::take(build).pack(self.front.times.len()) {
-                chunks.push((id, chunk));
+            if let Ok(Some(chunk)) = build.pack(self.front.times.len()) {
+                self.packed.push((series, chunk));
             }
-            end += 1;
         }
-        (chunks, end)
+    }
+
+    fn write(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
+        let is_last = self.done == self.front.ids.len();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (series, chunk) in self.packed.drain(..) {
+            self.draft.add(&transaction, series, &chunk)?;
+        }
+        let Front { times, damaged, .. } = &self.front;
+        if is_last
+            && let Some(&last) = times.last()
+            && self.draft.finish(&transaction, times, self.interval_us)?
+        {
+            rows::seal_until(&transaction, last, damaged)?;
+            Slots::trim(&transaction)?;
+        }
+        transaction.commit()?;
+        Ok(is_last)
     }
 }
 
@@ -244,16 +242,12 @@ impl Front {
         }
     }
 
-    /// Reads the entries of the series `of` from all rows.
-    fn gather(
-        &self,
-        connection: &Connection,
-        of: std::ops::Range<usize>,
-        builds: &mut [Build],
-    ) -> rusqlite::Result<()> {
+    /// Reads the entries of the series `of` from all rows. The first series comes last.
+    fn gather(&self, connection: &Connection, of: std::ops::Range<usize>) -> rusqlite::Result<Vec<(u64, Build)>> {
         let ids = &self.ids[of];
-        let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else { return Ok(()) };
-        let (Some(&from), Some(&to)) = (self.times.first(), self.times.last()) else { return Ok(()) };
+        let mut builds: Vec<(u64, Build)> = ids.iter().map(|id| (*id, Build::default())).collect();
+        let (Some(&first), Some(&last)) = (ids.first(), ids.last()) else { return Ok(builds) };
+        let (Some(&from), Some(&to)) = (self.times.first(), self.times.last()) else { return Ok(builds) };
         let mut statement =
             connection.prepare_cached("SELECT ts, b FROM unsealed WHERE ts BETWEEN ?1 AND ?2 ORDER BY ts")?;
         let mut rows = statement.query(params![from, to])?;
@@ -273,12 +267,13 @@ impl Front {
                         place += 1;
                     }
                     if ids.get(place) == Some(&id) {
-                        let _ = builds[place].push(at as u32, entry);
+                        let _ = builds[place].1.push(at as u32, entry);
                     }
                 }
             }
             at += 1;
         }
-        Ok(())
+        builds.reverse();
+        Ok(builds)
     }
 }

@@ -39,13 +39,13 @@ pub(super) fn resolve(
     let service = key.service.as_deref().unwrap_or(service);
     let labels = canonical(&key.labels);
     let known = connection
-        .prepare("SELECT id FROM series WHERE name = ?1 AND service = ?2 AND labels = ?3 AND kind = ?4")?
+        .prepare_cached("SELECT id FROM series WHERE name = ?1 AND service = ?2 AND labels = ?3 AND kind = ?4")?
         .query_row(params![key.name, service, labels, kind], |row| row.get(0))
         .optional()?;
     let id: i64 = match known {
         Some(id) => id,
         None => connection
-            .prepare(
+            .prepare_cached(
                 "INSERT INTO series(source, name, kind, unit, service, labels, created_us)
                  VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
             )?

@@ -4,7 +4,8 @@
 //! with histograms and without. So two stores of the same load differ by the systems alone, and two stores of one system
 //! by the histograms alone.
 //!
-//! Nothing about a value is made easy to pack: sums of durations and extremes have all their digits.
+//! Nothing about a value is made easier to pack than it is: durations of single calls are whole multiples of 2^-30 s, as
+//! a program's registry has them, and sums that were added up as floats have all their digits.
 
 use monitor_core::{Distribution, MetricKind, Number, Sample, SeriesKey, Value};
 use rand_distr::{Distribution as _, LogNormal, Normal, Poisson, Uniform};
@@ -198,8 +199,12 @@ fn place(octaves: f64, grid: Grid) -> (u16, f64) {
         Grid::Coarse => (within / 4.0).floor() * 4.0,
     };
     let bucket = OF_SECOND + 32.0 * octave + part;
-    (bucket as u16, octave.exp2() * (1.0 + (part + within.fract()) / 32.0))
+    let seconds = octave.exp2() * (1.0 + (part + within.fract()) / 32.0);
+    (bucket as u16, (seconds * UNITS).floor() / UNITS)
 }
+
+/// Units of a second in which durations are measured.
+const UNITS: f64 = (1_u64 << 30) as f64;
 
 /// The number of the bucket that begins at one second.
 const OF_SECOND: f64 = 832.0;
