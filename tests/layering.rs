@@ -79,6 +79,7 @@ const SINKS: &[Row] = &[
     ("util", &[]),
     ("store", &["error", "util"]),
     ("query", &["error", "util", "store"]),
+    ("sql", &["error", "util", "store", "query"]),
     ("host", &["error", "util"]),
     ("runtime", &["error", "util", "store", "query", "host"]),
 ];

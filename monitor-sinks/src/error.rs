@@ -55,6 +55,9 @@ pub(crate) enum Kind {
     UnknownName { message: String },
     Ambiguous { what: String, candidates: Vec<Hint> },
     NoFunction,
+    Sql { message: String },
+    Refused { what: String },
+    Limit { message: String },
 }
 
 type Source = Arc<dyn error::Error + Send + Sync>;
@@ -148,6 +151,24 @@ impl Error {
             Kind::Ambiguous { candidates, .. } => candidates,
             _ => &[],
         }
+    }
+
+    /// Whether a statement of SQL makes no sense: a mistake in it, or a table or column that there is not.
+    #[must_use]
+    pub fn is_invalid_sql(&self) -> bool {
+        matches!(self.kind(), Kind::Sql { .. })
+    }
+
+    /// Whether a statement of SQL would do something else than read.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self.kind(), Kind::Refused { .. })
+    }
+
+    /// Whether an answer, or the way to it, is longer than its limits allow.
+    #[must_use]
+    pub fn is_over_limit(&self) -> bool {
+        matches!(self.kind(), Kind::Limit { .. })
     }
 
     /// Whether SQLite could not open the file, for a reason that it does not tell.
@@ -308,7 +329,15 @@ impl fmt::Display for Error {
             Kind::Sqlite { doing, path, source } | Kind::Io { doing, path, source } => {
                 write!(f, "cannot {doing} metric store {}: {source}", path.display())
             }
-            Kind::Setting { message } | Kind::UnknownName { message } => f.write_str(message),
+            Kind::Setting { message }
+            | Kind::UnknownName { message }
+            | Kind::Sql { message }
+            | Kind::Limit { message } => f.write_str(message),
+            Kind::Refused { what } => write!(
+                f,
+                "{what} was refused: a store answers statements that read, such as SELECT, and changes nothing; copy what \
+                 you want to change into a database of your own with export_tables()"
+            ),
             Kind::Stopped => f.write_str("the monitor's background thread has ended; start a new monitor"),
             Kind::Unstored { cause } => write!(
                 f,

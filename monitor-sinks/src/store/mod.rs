@@ -58,7 +58,7 @@ pub(crate) use self::{
     origin::{Origin, Placed},
     reader::{Reader, Window},
     series::StoredSeries,
-    walk::{Detail, Found},
+    walk::{Detail, Found, Pages},
     writer::{Settings, Writer},
 };
 

@@ -11,10 +11,11 @@ use super::{
     check,
     entry::Entry,
     lease::Quiet,
+    origin::Origin,
     schema,
     series::{self, StoredSeries},
     slow,
-    walk::{Detail, Found, Walk},
+    walk::{self, Detail, Found, Pages, Walk},
     writer::INTERVAL_KEY,
 };
 use crate::error::Error;
@@ -73,6 +74,31 @@ impl Reader {
         visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<(), Error> {
         Walk::new(&self.connection, ids, detail).run(window, visit).map_err(|error| self.failed(error))
+    }
+
+    /// Begins to page through what there is of the series `ids` in `window`; see [`Pages`].
+    pub(crate) fn pages(&self, ids: Vec<u64>, window: Window) -> Result<Pages, Error> {
+        Pages::new(&self.connection, ids, window).map_err(|error| self.failed(error))
+    }
+
+    /// Visits the next of `pages`; returns whether there was one.
+    pub(crate) fn next_page(&self, pages: &mut Pages, visit: &mut dyn FnMut(Found<'_>)) -> Result<bool, Error> {
+        pages.next(&self.connection, visit).map_err(|error| self.failed(error))
+    }
+
+    /// The numbers of the series that come from `origin`, ascending.
+    pub(crate) fn of_origin(&self, origin: Origin) -> Result<Vec<u64>, Error> {
+        series::of_origin(&self.connection, origin).map_err(|error| self.failed(error))
+    }
+
+    /// The first and the last time that there is anything of, in any tier.
+    pub(crate) fn extent(&self) -> Result<Option<(i64, i64)>, Error> {
+        walk::extent(&self.connection).map_err(|error| self.failed(error))
+    }
+
+    /// The connection itself, for statements of the user's.
+    pub(crate) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
     /// What is wrong with the file; see [`check`].
