@@ -53,7 +53,7 @@ fn every_kind_of_statement_but_reading_ones_is_refused_by_name() {
         ("REPLACE INTO meta VALUES('a', 1)", "INSERT into `meta`"),
         ("UPDATE series SET name = 'x'", "UPDATE of `series`"),
         ("WITH a AS (SELECT 1) DELETE FROM series", "DELETE"),
-        ("DELETE FROM app_metrics", "DELETE from `app_metrics`"),
+        ("DELETE FROM app_metrics", "a change of table app_metrics"),
         ("INSERT INTO temp.samples(ts) VALUES(1)", "INSERT into `samples`"),
         ("CREATE TABLE t(a)", ""),
         ("CREATE TEMP TABLE t(a)", ""),
@@ -71,8 +71,8 @@ fn every_kind_of_statement_but_reading_ones_is_refused_by_name() {
         ("PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_checkpoint"),
         ("PRAGMA temp_store_directory = '/'", "PRAGMA temp_store_directory"),
         ("SELECT * FROM pragma_integrity_check", "PRAGMA integrity_check"),
-        ("SELECT load_extension('x')", "load_extension()"),
-        ("SELECT fts3_tokenizer('x')", "fts3_tokenizer()"),
+        ("SELECT load_extension('x')", "the function load_extension()"),
+        ("SELECT fts3_tokenizer('x')", "the function fts3_tokenizer()"),
         ("BEGIN IMMEDIATE", "a transaction of your own"),
         ("SAVEPOINT s", "a transaction of your own"),
         ("COMMIT", "a transaction of your own"),
@@ -80,19 +80,12 @@ fn every_kind_of_statement_but_reading_ones_is_refused_by_name() {
         ("ANALYZE", ""),
         ("DETACH main", "DETACH"),
         (attach.as_str(), "ATTACH"),
-        (vacuum.as_str(), "ATTACH"),
-        ("VACUUM", "ATTACH"),
+        (vacuum.as_str(), "VACUUM"),
+        ("VACUUM", "VACUUM"),
         ("EXPLAIN DELETE FROM series", "DELETE from `series`"),
         ("SELECT 1; DELETE FROM series", "DELETE from `series`"),
     ] {
-        let error = match store.sql(sql).rows() {
-            // What SQLite finds out before it asks whether it may.
-            Err(error) if named == "ATTACH" && !error.is_refused() => {
-                assert!(!error.to_string().is_empty());
-                continue;
-            }
-            _ => refused(&store, sql),
-        };
+        let error = refused(&store, sql);
         assert!(error.to_string().starts_with(named) && error.to_string().contains("SELECT"), "{sql}: {error}");
     }
     assert!(!other.exists());
@@ -136,14 +129,13 @@ fn parameters_take_their_values_and_misfits_are_told() {
     ];
     let question = values.iter().fold(store.sql("SELECT ?1, ?2, ?3, ?4, ?5"), |sql, value| sql.bind(value.clone()));
     assert_eq!(question.rows().unwrap().into_iter().next().unwrap(), values);
-    let rows = store.sql("SELECT :b || ?1").bind("x").bind_named(":b", "y").rows();
-    assert!(rows.is_err(), "?1 and :b are numbered as SQLite does");
     let rows = store.sql("SELECT :a || :b").bind_named(":b", "y").bind_named(":a", "x").rows().unwrap();
     assert_eq!(rows.iter().next().unwrap()[0].as_str(), Some("xy"));
     for (question, named) in [
         (store.sql("SELECT ?1"), "`?1` has no value"),
         (store.sql("SELECT :from"), "`:from` has no value"),
         (store.sql("SELECT 1").bind(1), "0 parameters"),
+        (store.sql("SELECT :a || ?1").bind("x").bind_named(":a", "y"), "two values"),
         (store.sql("SELECT :a").bind_named("a", 1), "no parameter `a`"),
     ] {
         let error = question.rows().unwrap_err();
@@ -196,19 +188,31 @@ fn hostile_statements_end_in_an_error_and_soon() {
         format!("SELECT {}1", "1,".repeat(30_000)),
         format!("SELECT coalesce({}1)", "1,".repeat(30_000)),
         format!("SELECT count(*) FROM series{}", ", series".repeat(100)),
-        format!("SELECT count(*) FROM samples a0{}", (1..60).map(|n| format!(", samples a{n}")).collect::<String>()),
-        String::from("SELECT count(*) FROM json_each('[1]'), samples a, samples b, samples c, series d, series e, series f,
-                      series g, series h, series i, series j, series k, series l, series m, series n, series o"),
+        format!(
+            "SELECT count(*) FROM samples a0{}",
+            (1..60).map(|n| format!(", samples a{n}")).collect::<Vec<_>>().concat()
+        ),
+        String::from(
+            "SELECT count(*) FROM json_each('[1]'), samples a, samples b, samples c, series d, series e, series f,
+                      series g, series h, series i, series j, series k, series l, series m, series n, series o",
+        ),
         format!("SELECT 'x' LIKE '{}'", "%_".repeat(40_000)),
         String::from("WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i * 3 + random() FROM n) SELECT count(*) FROM n"),
-        String::from("WITH RECURSIVE n(s) AS (SELECT 'ab' UNION ALL SELECT s || s FROM n) SELECT max(length(s)) FROM n"),
+        String::from(
+            "WITH RECURSIVE n(s) AS (SELECT 'ab' UNION ALL SELECT s || s FROM n) SELECT max(length(s)) FROM n",
+        ),
         String::from("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT group_concat(i) FROM n"),
         String::from("SELECT printf('%1000000000d', 1)"),
         String::from("SELECT randomblob(1000000000)"),
-        format!("WITH {}z AS (SELECT 1) SELECT 1 FROM a9", (0..10).map(|n| match n {
-            0 => String::from("a0 AS (SELECT 1 UNION ALL SELECT 1), "),
-            n => format!("a{n} AS (SELECT 1 FROM a{0} x, a{0} y, a{0} z), ", n - 1),
-        }).collect::<String>()),
+        format!(
+            "WITH {}z AS (SELECT 1) SELECT 1 FROM a9",
+            (0..10)
+                .map(|n| match n {
+                    0 => String::from("a0 AS (SELECT 1 UNION ALL SELECT 1), "),
+                    n => format!("a{n} AS (SELECT 1 FROM a{0} x, a{0} y, a{0} z), ", n - 1),
+                })
+                .collect::<String>()
+        ),
     ];
     for sql in statements {
         let begin: String = sql.chars().take(60).collect();

@@ -4,7 +4,7 @@ use rusqlite::{Connection, ErrorCode, fallible_iterator::FallibleIterator};
 
 use super::{guard::MOST_SQL, session::Session};
 use crate::{
-    error::{Error, Kind},
+    error::{Error, Fault, Kind},
     store::schema::READER_PATIENCE,
     util::distance::nearest,
 };
@@ -16,6 +16,9 @@ const SHOWN: usize = 30;
 const LIMITS: [&str; 7] =
     ["too large", "too many", "too complex", "too long", "too big", "too deep", "parser stack overflow"];
 
+/// The end of SQLite's message about a table that cannot be written to.
+const UNCHANGEABLE: &str = " may not be modified";
+
 /// The error that a failure of SQLite is to the caller. `names` are those of the tables.
 pub(super) fn explain(error: rusqlite::Error, sql: &str, session: &Session, names: &[String]) -> Error {
     {
@@ -24,7 +27,7 @@ pub(super) fn explain(error: rusqlite::Error, sql: &str, session: &Session, name
             return failure;
         }
         if let Some(what) = notes.refused.take() {
-            return Kind::Refused { what }.into();
+            return refused(&what);
         }
         if notes.is_overdue {
             return overdue();
@@ -32,6 +35,15 @@ pub(super) fn explain(error: rusqlite::Error, sql: &str, session: &Session, name
     }
     let is_limit = |message: &str| LIMITS.iter().any(|limit| message.contains(limit));
     match error {
+        error if error.sqlite_error_code() == Some(ErrorCode::TooBig) => {
+            limit("a value of the statement is over 4 MiB; choose less, for instance with substr() or count()")
+        }
+        // SQLite sees this before it asks whether it may.
+        rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg))
+            if msg.ends_with(UNCHANGEABLE) =>
+        {
+            refused(&format!("a change of {}", msg.trim_end_matches(UNCHANGEABLE)))
+        }
         rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg)) if is_limit(&msg) => {
             limit(&format!("the statement is beyond what is read here ({msg}); write it shorter, or in several"))
         }
@@ -42,9 +54,6 @@ pub(super) fn explain(error: rusqlite::Error, sql: &str, session: &Session, name
         rusqlite::Error::SqliteFailure(failure, message) if failure.code == ErrorCode::Unknown => {
             let message = message.unwrap_or_else(|| failure.to_string());
             wrong(&format!("{message}{}", hint(&message, names)))
-        }
-        error if error.sqlite_error_code() == Some(ErrorCode::TooBig) => {
-            limit("a value of the statement is over 4 MiB; choose less, for instance with substr() or count()")
         }
         error => Error::sqlite("query", session.path(), READER_PATIENCE, error),
     }
@@ -62,11 +71,19 @@ pub(super) fn tables(connection: &Connection) -> Vec<String> {
 }
 
 pub(super) fn wrong(message: &str) -> Error {
-    Kind::Sql { message: format!("mistake in the SQL: {message}") }.into()
+    Kind::Sql { fault: Fault::Mistake, message: format!("mistake in the SQL: {message}") }.into()
+}
+
+pub(super) fn refused(what: &str) -> Error {
+    let message = format!(
+        "{what} was refused: a store answers statements that read, such as SELECT, and changes nothing; export_tables() \
+         makes a database of your own that you can change"
+    );
+    Kind::Sql { fault: Fault::Refused, message }.into()
 }
 
 pub(super) fn limit(message: &str) -> Error {
-    Kind::Limit { message: message.to_owned() }.into()
+    Kind::Sql { fault: Fault::Limit, message: message.to_owned() }.into()
 }
 
 fn overdue() -> Error {

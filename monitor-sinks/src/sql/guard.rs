@@ -15,14 +15,14 @@ use rusqlite::{
 use super::session::Session;
 
 /// The longest statement, in bytes.
-pub(super) const MOST_SQL: usize = 100_000;
+pub(super) const MOST_SQL: i32 = 100_000;
 
 /// What SQLite itself counts. Generous for what people write, and small enough that nothing takes memory or stack in
 /// earnest.
 const LIMITS: [(Limit, i32); 10] = [
     // Of one value, such as what group_concat() makes.
     (Limit::SQLITE_LIMIT_LENGTH, 4 << 20),
-    (Limit::SQLITE_LIMIT_SQL_LENGTH, MOST_SQL as i32),
+    (Limit::SQLITE_LIMIT_SQL_LENGTH, MOST_SQL),
     (Limit::SQLITE_LIMIT_COLUMN, 100),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
     (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 50),

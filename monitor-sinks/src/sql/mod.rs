@@ -4,7 +4,7 @@
 //! - `plan`, `scan`, `total`, `table`: how SQLite reads samples, which are no rows of the file: virtual tables that narrow
 //!   by name, series, service and time, and page through the rest. `timestamp`: instants as text.
 //! - `session`, `guard`, `failure`: one statement, what it must not do, and what is said when it fails.
-//! - `value`: answers. `export`: the same tables as plain rows in a file of their own.
+//! - `value`, `json`: answers. `export`: the same tables as plain rows in a file of their own.
 //!
 //! The tables are temporary ones of each connection. In the file itself a view over them would be broken for everybody
 //! who opens it by other means, which is what the plain columns and the export are for.
@@ -14,6 +14,7 @@ mod column;
 mod export;
 mod failure;
 mod guard;
+mod json;
 mod plan;
 mod scan;
 mod session;
@@ -148,7 +149,7 @@ impl Sql {
     /// - If the store cannot be read.
     pub fn rows(&self) -> Result<SqlRows, Error> {
         let sql = self.statement.as_str();
-        if sql.len() > guard::MOST_SQL {
+        if sql.len() > guard::MOST_SQL as usize {
             return Err(failure::too_long(sql.len()));
         }
         if sql.contains('\0') {
@@ -167,6 +168,10 @@ impl Sql {
         };
         if batch.next().map_err(explain)?.is_some() {
             return Err(failure::wrong("there is more than one statement; ask them one after the other"));
+        }
+        if !statement.readonly() {
+            // All others are refused while they are prepared.
+            return Err(failure::refused("VACUUM"));
         }
         self.bind_to(&mut statement, &explain)?;
         let mut rows = self.read(&mut statement, &explain)?;
@@ -193,8 +198,12 @@ impl Sql {
             bindings.push((place, value));
         }
         for (place, value) in bindings {
+            if std::mem::replace(&mut is_bound[place - 1], true) {
+                return Err(Error::setting(format!(
+                    "the parameter of number {place} is given two values; give it one"
+                )));
+            }
             statement.raw_bind_parameter(place, value).map_err(explain)?;
-            is_bound[place - 1] = true;
         }
         match is_bound.iter().position(|is_bound| !is_bound) {
             None => Ok(()),
@@ -210,7 +219,7 @@ impl Sql {
         statement: &mut Statement<'_>,
         explain: &impl Fn(rusqlite::Error) -> Error,
     ) -> Result<SqlRows, Error> {
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut answer = SqlRows { columns, rows: Vec::new(), cut: false, scanned: 0, warnings: Vec::new() };
         let width = answer.columns.len();
         let mut bytes = 0;

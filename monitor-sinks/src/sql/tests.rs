@@ -168,3 +168,35 @@ fn windows_that_were_rolled_up_keep_sums_and_extremes() {
     let whole = f64::from(hours * 60);
     assert_eq!(row, [SqlValue::Real(9.0), SqlValue::Real(0.0), SqlValue::Real(whole)]);
 }
+
+#[test]
+fn a_statement_that_is_stepped_through_slowly_does_not_hold_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let mut registry = Registry::default();
+    let mut writer = writer(&path, 0, Retention::FOREVER);
+    for second in 0..100 {
+        registry.gauge("level", &[], second as f64);
+        write(&mut writer, &mut registry, second * 10);
+    }
+    let store = Store::open_read_only(&path).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.busy_timeout(Duration::ZERO).unwrap();
+    let mut second = 1_000;
+    let mut busy_with = |sql: &str| -> i64 {
+        let session = Arc::new(Session::new(store.clone(), None));
+        let mut reader = store.reader().unwrap();
+        let connection = reader.connection_mut();
+        table::register(connection, &session).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let mut rows = statement.query([]).unwrap();
+        assert!(rows.next().unwrap().is_some());
+        second += 10;
+        registry.gauge("level", &[], 0.5);
+        write(&mut writer, &mut registry, second);
+        other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(busy_with("SELECT value FROM samples"), 0);
+    assert_eq!(busy_with("SELECT metric_value FROM app_metrics WHERE timestamp > '2000'"), 0);
+    assert_eq!(busy_with("SELECT ts FROM head"), 1, "as a plain table does");
+}

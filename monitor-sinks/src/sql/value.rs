@@ -1,6 +1,6 @@
 //! The answer to a statement: columns, rows, and values of the five types that SQLite has.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
@@ -137,12 +137,18 @@ impl fmt::Display for SqlValue {
             Self::Integer(value) => value.fmt(f),
             Self::Real(value) => f.pad(&format!("{value:?}")),
             Self::Text(text) => f.pad(text),
-            Self::Blob(bytes) => {
-                let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                f.pad(&format!("x'{digits}'"))
-            }
+            Self::Blob(bytes) => f.pad(&format!("x'{}'", hexadecimal(bytes))),
         }
     }
+}
+
+/// Two digits a byte.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // A string takes everything.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl From<ValueRef<'_>> for SqlValue {
