@@ -133,7 +133,7 @@ impl Draft {
             io::ErrorKind::AlreadyExists => taken(path),
             _ => Error::io("write", path, error),
         };
-        fs::File::open(&self.0).and_then(|file| file.sync_all()).map_err(failed)?;
+        fs::OpenOptions::new().write(true).open(&self.0).and_then(|file| file.sync_all()).map_err(failed)?;
         match fs::hard_link(&self.0, path) {
             // A file system without links: then there is a moment in which another file could come between.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists && fs::symlink_metadata(path).is_err() => {
@@ -161,10 +161,10 @@ fn write(store: &Store, path: &Path, mut progress: impl FnMut(TableProgress)) ->
     out.execute_batch(SETTINGS).and_then(|()| out.execute_batch(TABLES)).map_err(failed)?;
 
     let session = Arc::new(Session::new(store.clone(), None));
-    let mut reader = store.reader()?;
+    let reader = store.reader()?;
     let extent = reader.extent()?;
-    let connection = reader.connection_mut();
-    let explain = |error| failure::explain(error, "", &session, &[]);
+    let connection = reader.connection();
+    let explain = |error| failure::explain(error, "", &session, connection);
     table::register(connection, &session).map_err(explain)?;
 
     let mut rows = [0, 0];

@@ -19,8 +19,8 @@ const LIMITS: [&str; 7] =
 /// The end of SQLite's message about a table that cannot be written to.
 const UNCHANGEABLE: &str = " may not be modified";
 
-/// The error that a failure of SQLite is to the caller. `names` are those of the tables.
-pub(super) fn explain(error: rusqlite::Error, sql: &str, session: &Session, names: &[String]) -> Error {
+/// The error that a failure of SQLite on `connection` is to the caller.
+pub(super) fn explain(error: rusqlite::Error, sql: &str, session: &Session, connection: &Connection) -> Error {
     {
         let mut notes = session.notes();
         if let Some(failure) = notes.failure.take() {
@@ -36,7 +36,7 @@ pub(super) fn explain(error: rusqlite::Error, sql: &str, session: &Session, name
     let is_limit = |message: &str| LIMITS.iter().any(|limit| message.contains(limit));
     match error {
         error if error.sqlite_error_code() == Some(ErrorCode::TooBig) => {
-            limit("a value of the statement is over 4 MiB; choose less, for instance with substr() or count()")
+            limit("a value of the statement is over 256 KiB; choose less, for instance with substr() or count()")
         }
         // SQLite sees this before it asks whether it may.
         rusqlite::Error::SqlInputError { msg, .. } | rusqlite::Error::SqliteFailure(_, Some(msg))
@@ -49,25 +49,14 @@ pub(super) fn explain(error: rusqlite::Error, sql: &str, session: &Session, name
         }
         rusqlite::Error::SqlInputError { msg, offset, .. } => {
             let place = usize::try_from(offset).map_or_else(|_| String::new(), |offset| place(sql, offset));
-            wrong(&format!("{msg}{place}{}", hint(&msg, names)))
+            wrong(&format!("{msg}{place}{}", hint(&msg, connection)))
         }
         rusqlite::Error::SqliteFailure(failure, message) if failure.code == ErrorCode::Unknown => {
             let message = message.unwrap_or_else(|| failure.to_string());
-            wrong(&format!("{message}{}", hint(&message, names)))
+            wrong(&format!("{message}{}", hint(&message, connection)))
         }
         error => Error::sqlite("query", session.path(), READER_PATIENCE, error),
     }
-}
-
-/// The names of the tables and views that a statement can read, without those that are SQLite's.
-pub(super) fn tables(connection: &Connection) -> Vec<String> {
-    let sql = "SELECT name FROM pragma_table_list WHERE schema IN ('main', 'temp') AND name NOT LIKE 'sqlite%'
-               ORDER BY name";
-    let names = connection.prepare(sql).and_then(|mut statement| {
-        let rows = statement.query([])?;
-        rows.map(|row| row.get(0)).collect()
-    });
-    names.unwrap_or_default()
 }
 
 pub(super) fn wrong(message: &str) -> Error {
@@ -111,14 +100,9 @@ fn place(sql: &str, offset: usize) -> String {
 }
 
 /// What to do about a mistake, where that can be told.
-fn hint(message: &str, names: &[String]) -> String {
+fn hint(message: &str, connection: &Connection) -> String {
     if let Some(unknown) = message.strip_prefix("no such table: ") {
-        let list = names.join(", ");
-        let known = || names.iter().map(String::as_str);
-        return match nearest(unknown, known(), 1)[..] {
-            [near] => format!("; did you mean {near}? There are {list}"),
-            _ => format!("; there are {list}"),
-        };
+        return other_table(unknown, &tables(connection));
     }
     if message.starts_with("no such column: ") {
         return String::from(
@@ -129,6 +113,25 @@ fn hint(message: &str, names: &[String]) -> String {
         return String::from("; the functions are those of SQLite. PromQL answers rates and quantiles");
     }
     String::new()
+}
+
+fn other_table(unknown: &str, names: &[String]) -> String {
+    let list = names.join(", ");
+    match nearest(unknown, names.iter().map(String::as_str), 1)[..] {
+        [near] => format!("; did you mean {near}? There are {list}"),
+        _ => format!("; there are {list}"),
+    }
+}
+
+/// The names of the tables and views that a statement can read, without those that are SQLite's.
+fn tables(connection: &Connection) -> Vec<String> {
+    let sql = "SELECT name FROM pragma_table_list WHERE schema IN ('main', 'temp') AND name NOT LIKE 'sqlite%'
+               ORDER BY name";
+    let names = connection.prepare(sql).and_then(|mut statement| {
+        let rows = statement.query([])?;
+        rows.map(|row| row.get(0)).collect()
+    });
+    names.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -147,8 +150,7 @@ mod tests {
     #[test]
     fn a_mistyped_table_is_answered_with_the_nearest_and_the_list() {
         let names = ["app_metrics", "series"].map(String::from);
-        let hint = hint("no such table: app_metric", &names);
-        assert_eq!(hint, "; did you mean app_metrics? There are app_metrics, series");
-        assert_eq!(super::hint("no such table: x", &names), "; there are app_metrics, series");
+        assert_eq!(other_table("app_metric", &names), "; did you mean app_metrics? There are app_metrics, series");
+        assert_eq!(other_table("x", &names), "; there are app_metrics, series");
     }
 }

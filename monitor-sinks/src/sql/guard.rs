@@ -20,8 +20,9 @@ pub(super) const MOST_SQL: i32 = 100_000;
 /// What SQLite itself counts. Generous for what people write, and small enough that nothing takes memory or stack in
 /// earnest.
 const LIMITS: [(Limit, i32); 10] = [
-    // Of one value, such as what group_concat() makes.
-    (Limit::SQLITE_LIMIT_LENGTH, 4 << 20),
+    // Of one value, such as what group_concat() makes. A single instr() can take the square of it, and no clock interrupts
+    // that: about a second with this, four with twice as much.
+    (Limit::SQLITE_LIMIT_LENGTH, 256 << 10),
     (Limit::SQLITE_LIMIT_SQL_LENGTH, MOST_SQL),
     (Limit::SQLITE_LIMIT_COLUMN, 100),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),

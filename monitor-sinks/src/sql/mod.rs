@@ -158,10 +158,10 @@ impl Sql {
         let session = Arc::new(Session::new(self.store.clone(), Some(self.within)));
         let mut reader = self.store.reader()?;
         let connection = reader.connection_mut();
-        let set_up = table::register(connection, &session).map(|()| failure::tables(connection));
-        let names = set_up.map_err(|error| failure::explain(error, sql, &session, &[]))?;
-        guard::close(connection, &session).map_err(|error| failure::explain(error, sql, &session, &names))?;
-        let explain = |error| failure::explain(error, sql, &session, &names);
+        let set_up = table::register(connection, &session).and_then(|()| guard::close(connection, &session));
+        let connection = &*connection;
+        let explain = |error| failure::explain(error, sql, &session, connection);
+        set_up.map_err(explain)?;
         let mut batch = Batch::new(connection, sql);
         let Some(mut statement) = batch.next().map_err(explain)? else {
             return Err(failure::wrong("there is no statement; write SELECT ..."));

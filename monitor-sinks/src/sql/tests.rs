@@ -185,8 +185,8 @@ fn a_statement_that_is_stepped_through_slowly_does_not_hold_the_log() {
     let mut second = 1_000;
     let mut busy_with = |sql: &str| -> i64 {
         let session = Arc::new(Session::new(store.clone(), None));
-        let mut reader = store.reader().unwrap();
-        let connection = reader.connection_mut();
+        let reader = store.reader().unwrap();
+        let connection = reader.connection();
         table::register(connection, &session).unwrap();
         let mut statement = connection.prepare(sql).unwrap();
         let mut rows = statement.query([]).unwrap();
@@ -197,6 +197,6 @@ fn a_statement_that_is_stepped_through_slowly_does_not_hold_the_log() {
         other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap()
     };
     assert_eq!(busy_with("SELECT value FROM samples"), 0);
-    assert_eq!(busy_with("SELECT metric_value FROM app_metrics WHERE timestamp > '2000'"), 0);
+    assert_eq!(busy_with("SELECT value FROM system_metrics WHERE timestamp > '2000'"), 0);
     assert_eq!(busy_with("SELECT ts FROM head"), 1, "as a plain table does");
 }

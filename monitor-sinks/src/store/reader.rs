@@ -96,6 +96,11 @@ impl Reader {
         walk::extent(&self.connection).map_err(|error| self.failed(error))
     }
 
+    /// The connection itself.
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// The connection itself, for statements of the user's.
     pub(crate) fn connection_mut(&mut self) -> &mut Connection {
         &mut self.connection
