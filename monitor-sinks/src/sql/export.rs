@@ -163,9 +163,10 @@ fn write(store: &Store, path: &Path, mut progress: impl FnMut(TableProgress)) ->
     let session = Arc::new(Session::new(store.clone(), None));
     let reader = store.reader()?;
     let extent = reader.extent()?;
-    let connection = reader.connection();
-    let explain = |error| failure::explain(error, "", &session, connection);
-    table::register(connection, &session).map_err(explain)?;
+    // Nothing is read through this connection but the tables of samples, which have connections of their own.
+    let (_, connection) = reader.into_parts();
+    let explain = |error| failure::explain(error, "", &session, &connection);
+    table::register(&connection, &session).map_err(explain)?;
 
     let mut rows = [0, 0];
     if let Some((oldest, newest)) = extent {
@@ -176,7 +177,7 @@ fn write(store: &Store, path: &Path, mut progress: impl FnMut(TableProgress)) ->
             let before = rows[0] + rows[1];
             let transaction = out.transaction().map_err(failed)?;
             for (count, (table, columns)) in rows.iter_mut().zip(COPIED) {
-                *count += copy(connection, &transaction, (table, columns), slice).map_err(|error| match error {
+                *count += copy(&connection, &transaction, (table, columns), slice).map_err(|error| match error {
                     Side::Read(error) => explain(error),
                     Side::Write(error) => failed(error),
                 })?;

@@ -58,7 +58,11 @@ pub(super) fn close(connection: &mut Connection, session: &Arc<Session>) -> rusq
     connection.progress_handler(LOOK_EVERY, Some(move || clock.is_overdue()))?;
     let notes = Arc::clone(session);
     connection.authorizer(Some(move |asked: AuthContext<'_>| {
-        let Some(what) = refusal(&asked.action) else { return Authorization::Allow };
+        let Some(what) = refusal(&asked.action) else {
+            notes.notes().reads_file |=
+                matches!(asked.action, AuthAction::Read { .. }) && asked.database_name != Some("temp");
+            return Authorization::Allow;
+        };
         notes.notes().refused.get_or_insert(what);
         Authorization::Deny
     }))

@@ -26,7 +26,7 @@ mod value;
 
 use std::{sync::Arc, time::Duration};
 
-use rusqlite::{Batch, Statement, fallible_iterator::FallibleIterator};
+use rusqlite::{Batch, Connection, Statement, fallible_iterator::FallibleIterator};
 
 use self::session::Session;
 pub use self::{
@@ -138,7 +138,8 @@ impl Sql {
 
     /// The answer.
     ///
-    /// Memory: the answer, and a few megabytes to find it. Nothing that a statement does keeps a recording waiting.
+    /// Memory: the answer, and a few megabytes to find it. Nothing that a statement does keeps a recording waiting. Only a
+    /// program that starts to record, where nobody does, waits for statements on plain tables of the file.
     ///
     /// # Errors
     ///
@@ -148,30 +149,16 @@ impl Sql {
     /// - [`Error::is_invalid_setting`] if the values do not fit its parameters.
     /// - If the store cannot be read.
     pub fn rows(&self) -> Result<SqlRows, Error> {
-        let sql = self.statement.as_str();
-        if sql.len() > guard::MOST_SQL as usize {
-            return Err(failure::too_long(sql.len()));
-        }
-        if sql.contains('\0') {
-            return Err(failure::wrong("the statement holds a NUL character; bind such text as a parameter"));
-        }
+        let sql = self.checked()?;
         let session = Arc::new(Session::new(self.store.clone(), Some(self.within)));
-        let mut reader = self.store.reader()?;
-        let connection = reader.connection_mut();
-        let set_up = table::register(connection, &session).and_then(|()| guard::close(connection, &session));
-        let connection = &*connection;
-        let explain = |error| failure::explain(error, sql, &session, connection);
+        let (mut quiet, mut connection) = self.store.reader()?.into_parts();
+        let set_up = table::register(&connection, &session).and_then(|()| guard::close(&mut connection, &session));
+        let explain = |error| failure::explain(error, sql, &session, &connection);
         set_up.map_err(explain)?;
-        let mut batch = Batch::new(connection, sql);
-        let Some(mut statement) = batch.next().map_err(explain)? else {
-            return Err(failure::wrong("there is no statement; write SELECT ..."));
-        };
-        if batch.next().map_err(explain)?.is_some() {
-            return Err(failure::wrong("there is more than one statement; ask them one after the other"));
-        }
-        if !statement.readonly() {
-            // All others are refused while they are prepared.
-            return Err(failure::refused("VACUUM"));
+        let mut statement = only_statement(&connection, sql, &explain)?;
+        if !session.notes().reads_file {
+            // What else is read comes through other connections, so whoever starts to record meanwhile may.
+            drop(quiet.take());
         }
         self.bind_to(&mut statement, &explain)?;
         let mut rows = self.read(&mut statement, &explain)?;
@@ -179,6 +166,18 @@ impl Sql {
         rows.scanned = notes.scanned;
         rows.warnings = std::mem::take(&mut notes.warnings).into_vec();
         Ok(rows)
+    }
+
+    /// The statement, if SQLite can be asked to look at it.
+    fn checked(&self) -> Result<&str, Error> {
+        let sql = self.statement.as_str();
+        if sql.len() > guard::MOST_SQL as usize {
+            return Err(failure::too_long(sql.len()));
+        }
+        if sql.contains('\0') {
+            return Err(failure::wrong("the statement holds a NUL character; bind such text as a parameter"));
+        }
+        Ok(sql)
     }
 
     fn bind_to(&self, statement: &mut Statement<'_>, explain: &impl Fn(rusqlite::Error) -> Error) -> Result<(), Error> {
@@ -248,6 +247,23 @@ impl Sql {
         }
         Ok(answer)
     }
+}
+
+/// The one statement in `sql`.
+fn only_statement<'a>(
+    connection: &'a Connection,
+    sql: &str,
+    explain: &impl Fn(rusqlite::Error) -> Error,
+) -> Result<Statement<'a>, Error> {
+    let mut batch = Batch::new(connection, sql);
+    let Some(statement) = batch.next().map_err(explain)? else {
+        return Err(failure::wrong("there is no statement; write SELECT ..."));
+    };
+    if batch.next().map_err(explain)?.is_some() {
+        return Err(failure::wrong("there is more than one statement; ask them one after the other"));
+    }
+    // All others are refused while they are prepared.
+    if statement.readonly() { Ok(statement) } else { Err(failure::refused("VACUUM")) }
 }
 
 #[cfg(test)]

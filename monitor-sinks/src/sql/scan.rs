@@ -1,8 +1,8 @@
 //! Reads the rows of streams, page by page.
 //!
 //! Series are read in batches, and a batch one segment or one page of rows at a time, so that memory is bounded by a batch
-//! times a page whatever a statement asks for. Between pages no transaction is held: a statement that takes long, because
-//! its caller does, keeps neither the writer nor its log waiting.
+//! times a page whatever a statement asks for. Between pages nothing is held: a statement that takes long, because its
+//! caller does, keeps neither the writer nor its log waiting, nor a program that starts to record.
 //!
 //! Rows of one stream come in the order of time, those of different streams in none.
 
@@ -54,7 +54,8 @@ pub(super) struct Scan {
 
 impl Scan {
     /// A reading of the streams of `shape` that are `wanted`.
-    pub(super) fn new(session: &Session, shape: Shape, wanted: &Wanted, reader: Reader) -> Result<Self, Error> {
+    pub(super) fn new(session: &Session, shape: Shape, wanted: &Wanted, mut reader: Reader) -> Result<Self, Error> {
+        reader.resume()?;
         let streams = session.streams(shape, &reader)?;
         let window = wanted.window;
         let batches = if window.after < window.until { batches(&streams, wanted) } else { VecDeque::new() };
@@ -80,6 +81,7 @@ impl Scan {
     fn page(&mut self, session: &Session) -> Result<bool, Error> {
         let Self { reader, streams, window, batches, pages, ready, buckets } = self;
         let Some(batch) = batches.front_mut() else { return Ok(false) };
+        reader.resume()?;
         let pages = match pages {
             Some(pages) => pages,
             None => pages.insert(reader.pages(batch.ids.clone(), batch.window(*window))?),
@@ -99,6 +101,9 @@ impl Scan {
             total.settle(window.after, ready);
         }
         session.notes().scanned += scanned;
+        if !ready.is_empty() {
+            reader.pause();
+        }
         if !is_more {
             self.pages = None;
             self.batches.pop_front();

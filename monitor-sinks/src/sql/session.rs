@@ -34,6 +34,8 @@ pub(super) struct Notes {
     /// What was not allowed.
     pub(super) refused: Option<String>,
     pub(super) is_overdue: bool,
+    /// Whether the statement reads plain tables of the file.
+    pub(super) reads_file: bool,
     /// The streams of the tables that were read, so that a join does not look them up for each of its rows.
     streams: [Option<Arc<[Stream]>>; 3],
 }

@@ -94,6 +94,29 @@ fn short_names_have_the_values_that_a_query_answers_with() {
 }
 
 #[test]
+fn the_machine_is_exported_under_the_same_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    record(&path, true);
+    let store = Store::open_read_only(&path).unwrap();
+    let plain = folder.path().join("plain.db");
+    let export = store.export_tables(&plain, |_| {}).unwrap();
+    assert_eq!((export.app_rows, export.system_rows), (0, 4 * 720));
+    let sql =
+        "SELECT metric_name, count(*), sum(value), min(timestamp), min(unit), min(tags) FROM system_metrics GROUP BY 1";
+    let wanted: Vec<Vec<SqlValue>> = store.sql(sql).rows().unwrap().into_iter().collect();
+    let plain = rusqlite::Connection::open(plain).unwrap();
+    let mut statement = plain.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| (0..6).map(|place| row.get_ref(place).map(SqlValue::from)).collect());
+    let rows: Vec<Vec<SqlValue>> = rows.unwrap().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 4);
+    for (row, wanted) in rows.iter().zip(&wanted) {
+        assert_eq!((&row[..2], &row[3..]), (&wanted[..2], &wanted[3..]));
+        assert!((row[2].as_f64().unwrap() - wanted[2].as_f64().unwrap()).abs() < 1e-6);
+    }
+}
+
+#[test]
 fn a_sum_reads_two_minutes_more_and_nothing_else_does() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metrics.db");
@@ -185,9 +208,8 @@ fn a_statement_that_is_stepped_through_slowly_does_not_hold_the_log() {
     let mut second = 1_000;
     let mut busy_with = |sql: &str| -> i64 {
         let session = Arc::new(Session::new(store.clone(), None));
-        let reader = store.reader().unwrap();
-        let connection = reader.connection();
-        table::register(connection, &session).unwrap();
+        let (_quiet, connection) = store.reader().unwrap().into_parts();
+        table::register(&connection, &session).unwrap();
         let mut statement = connection.prepare(sql).unwrap();
         let mut rows = statement.query([]).unwrap();
         assert!(rows.next().unwrap().is_some());

@@ -37,13 +37,35 @@ pub(crate) struct Reader {
     connection: Connection,
     path: Arc<Path>,
     /// Keeps writers away, if there was none. After the connection, which relies on it.
-    _quiet: Option<Quiet>,
+    quiet: Option<Quiet>,
+    /// Whether writers were let in that the connection does not know of.
+    is_paused: bool,
 }
 
 impl Reader {
     pub(super) fn open(path: &Arc<Path>) -> Result<Self, Error> {
         let (connection, quiet) = schema::open_read_only(path)?;
-        Ok(Self { connection, path: Arc::clone(path), _quiet: quiet })
+        Ok(Self { connection, path: Arc::clone(path), quiet, is_paused: false })
+    }
+
+    /// Lets writers in until [`resume`](Self::resume). Meanwhile nothing may be read from the file.
+    pub(crate) fn pause(&mut self) {
+        self.is_paused |= self.quiet.take().is_some();
+    }
+
+    /// Goes on after a pause, or lets a writer that waits go first, if it may have waited for long. In both cases what is
+    /// read from here on is the file as it is then.
+    ///
+    /// For readings that take long: a program that starts to record waits for readers, but not for ever.
+    pub(crate) fn resume(&mut self) -> Result<(), Error> {
+        if let Some(quiet) = self.quiet.take_if(|quiet| quiet.is_overlong()) {
+            quiet.give_way();
+            self.is_paused = true;
+        }
+        if self.is_paused {
+            *self = Self::open(&self.path)?;
+        }
+        Ok(())
     }
 
     /// The series called one of `names`, or all of them, by ascending number.
@@ -96,14 +118,10 @@ impl Reader {
         walk::extent(&self.connection).map_err(|error| self.failed(error))
     }
 
-    /// The connection itself.
-    pub(crate) const fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    /// The connection itself, for statements of the user's.
-    pub(crate) fn connection_mut(&mut self) -> &mut Connection {
-        &mut self.connection
+    /// The connection itself, for statements of the user's, and what keeps writers away while it is read from, if there
+    /// was none. It must be kept as long as the file is read.
+    pub(crate) fn into_parts(self) -> (Option<Quiet>, Connection) {
+        (self.quiet, self.connection)
     }
 
     /// What is wrong with the file; see [`check`].
