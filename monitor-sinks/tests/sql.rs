@@ -2,6 +2,8 @@
 #![cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 
 mod common;
+#[path = "common/random.rs"]
+mod random;
 
 use std::{
     fs,
@@ -10,8 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Feed, start};
+use common::{Feed, Tmpfs, start};
 use monitor_sinks::{Error, Monitor, SqlValue, Store};
+use random::Random;
 
 /// A store that is being recorded to, with a few values.
 fn store(path: &Path) -> (Store, Monitor, Feed) {
@@ -272,6 +275,135 @@ fn a_store_is_read_by_sql_however_it_lies_there() {
     assert_eq!(fs::read(&path).unwrap(), before, "nothing was changed");
     fs::remove_file(&path).unwrap();
     assert!(store.sql("SELECT 1").rows().unwrap_err().is_not_found());
+}
+
+/// Two runs of ten flushes of a program, by the first schema, which had no segments.
+const FIRST: &[u8] = include_bytes!("golden/version-1.store");
+
+#[test]
+fn a_store_of_an_older_schema_is_read_by_sql_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    fs::write(&path, FIRST).unwrap();
+    let store = Store::open_read_only(&path).unwrap();
+    let sql = "SELECT sum(metric_value) FROM app_metrics WHERE metric_name = 'load.calls'";
+    assert_eq!(store.sql(sql).rows().unwrap().iter().next().unwrap()[0], SqlValue::Real(20.0));
+    let plain = folder.path().join("plain.db");
+    assert!(store.export_tables(&plain, |_| {}).unwrap().app_rows > 20);
+    assert_eq!(fs::read(&path).unwrap(), FIRST, "reading changes nothing");
+}
+
+#[test]
+fn a_store_on_a_read_only_file_system_is_read_by_sql() {
+    let Some(disk) = Tmpfs::mount(4_096) else { return };
+    let path = disk.path().join("metrics.db");
+    let (store, monitor, _feed) = store(&path);
+    monitor.shutdown().unwrap();
+    assert!(disk.remount("ro"));
+    let sql = "SELECT count(*) FROM samples JOIN series ON series.id = samples.series WHERE series.name = 'rows'";
+    assert_eq!(store.sql(sql).rows().unwrap().iter().next().unwrap()[0], SqlValue::Integer(3));
+}
+
+/// Statements with words replaced, put in and repeated at random.
+#[test]
+fn anything_is_answered_or_refused_and_nothing_is_changed() {
+    const WORDS: [&str; 60] = [
+        "SELECT",
+        "*",
+        "FROM",
+        "samples",
+        "app_metrics",
+        "system_metrics",
+        "series",
+        "WHERE",
+        "metric_name",
+        "=",
+        "'rows'",
+        "timestamp",
+        ">",
+        "datetime('now')",
+        "(",
+        ")",
+        ",",
+        "GROUP BY",
+        "ORDER BY",
+        "1",
+        "LIMIT",
+        "JOIN",
+        "ON",
+        "ts",
+        "value",
+        "AND",
+        "OR",
+        "NOT",
+        "IN",
+        "BETWEEN",
+        "NULL",
+        "count(*)",
+        "sum(value)",
+        "DELETE",
+        "INSERT INTO",
+        "VALUES",
+        "UPDATE",
+        "SET",
+        "DROP TABLE",
+        "CREATE",
+        "TEMP",
+        "TABLE",
+        "PRAGMA",
+        "ATTACH",
+        "WITH",
+        "RECURSIVE",
+        "AS",
+        "a",
+        "UNION",
+        ";",
+        "?1",
+        ":x",
+        "1e999",
+        "x'00'",
+        "\"",
+        "'",
+        "--",
+        "/*",
+        "EXPLAIN",
+        "\u{1f980}",
+    ];
+    const SOUND: [&str; 5] = [
+        "SELECT * FROM samples WHERE name = 'rows' AND ts > 5 ORDER BY ts LIMIT 3",
+        "SELECT metric_name , sum( metric_value ) FROM app_metrics WHERE timestamp < datetime('now') GROUP BY metric_name",
+        "SELECT a.value FROM samples AS a JOIN series ON series.id = a.series WHERE a.series IN ( 1 , 2 )",
+        "WITH a AS ( SELECT 1 UNION SELECT 2 ) SELECT count(*) FROM a JOIN samples ON 1 = 1",
+        "SELECT value FROM system_metrics WHERE metric_name = 'rows' OR timestamp BETWEEN 1 AND 'x'",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let (store, monitor, _feed) = store(&folder.path().join("metrics.db"));
+    let mut random = Random(11);
+    let mut answered = 0;
+    for _ in 0..1_000 {
+        let mut words: Vec<&str> = SOUND[random.below(SOUND.len())].split(' ').collect();
+        for _ in 0..random.below(4) {
+            let (at, word) = (random.below(words.len()), WORDS[random.below(WORDS.len())]);
+            match random.below(3) {
+                0 => words[at] = word,
+                1 => words.insert(at, word),
+                _ => words.extend_from_within(at..),
+            }
+        }
+        let sql = words.join(" ");
+        match store.sql(&sql).within(Duration::from_millis(500)).most_rows(1_000).rows() {
+            Ok(_) => answered += 1,
+            Err(error) => assert!(
+                error.is_invalid_sql() || error.is_refused() || error.is_over_limit() || error.is_invalid_setting(),
+                "{sql}: {error}"
+            ),
+        }
+    }
+    assert!((250..950).contains(&answered), "{answered} make sense");
+    monitor.shutdown().unwrap();
+    assert!(store.check().unwrap().is_empty());
+    let rows = store.sql("SELECT max(value) FROM samples WHERE name = 'rows'").rows().unwrap();
+    assert_eq!(rows.iter().next().unwrap()[0], SqlValue::Real(30.0));
 }
 
 #[test]

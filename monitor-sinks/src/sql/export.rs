@@ -82,8 +82,7 @@ impl Store {
     /// nothing of metric stores.
     ///
     /// It holds what was stored before the export began; see [`sql`](Self::sql) for what the rows say. `progress` is told
-    /// after each slice of time. The file appears when it is complete. It is large: about 200 bytes for each value,
-    /// a hundred times what the store takes.
+    /// after each slice of time. The file appears when it is complete. It is large: about 200 bytes for each value.
     ///
     /// # Errors
     ///
