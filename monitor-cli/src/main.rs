@@ -1,13 +1,14 @@
 //! The program `monitor`.
 //!
-//! One word says what it does; so far there is `monitor agent`, which samples the machine into a metric store. What is
-//! printed is for people: one line at the start and one at the end on standard output, everything that went wrong on
-//! standard error. Scripts branch on the exit code, see `exit`.
+//! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor sql` asks one. What is
+//! printed is for people, but for what they ask to have as JSON; everything that went wrong goes to standard error. Scripts
+//! branch on the exit code, see `exit`.
 
 mod agent;
 mod arguments;
 mod duration;
 mod exit;
+mod sql;
 #[cfg(unix)]
 mod stop;
 #[cfg(not(unix))]
@@ -21,11 +22,15 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
 
-use self::arguments::{Arguments, Command};
+use self::{
+    agent::Failure,
+    arguments::{Arguments, Command},
+};
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Agent(agent) => agent::run(&agent),
+        Command::Sql(question) => sql::run(&question).map_err(Failure::Store),
     };
     let exit = result.unwrap_or_else(|failure| {
         let _ = writeln!(std::io::stderr(), "monitor: {failure}");

@@ -6,7 +6,8 @@
 //!   calls.
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
 //! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`.
-//! - `walk`, `back`: reading forwards and backwards; `check`: looking for damage; `reader`: the connection.
+//! - `walk`, `back`: reading forwards, in one go or page by page, and backwards; `check`: looking for damage; `reader`:
+//!   the connection.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
 //! about a thousand times the bytes on the way to the disk. Later the rows of many flushes are sealed into one chunk a
@@ -58,7 +59,7 @@ pub(crate) use self::{
     origin::{Origin, Placed},
     reader::{Reader, Window},
     series::StoredSeries,
-    walk::{Detail, Found},
+    walk::{Detail, Found, Pages},
     writer::{Settings, Writer},
 };
 

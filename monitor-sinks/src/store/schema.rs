@@ -27,7 +27,7 @@ pub(crate) const APPLICATION_ID: i32 = 0x4d4f_4e64;
 pub(crate) const VERSION: i64 = 2;
 
 /// How long a reader waits for a writer that recovers or closes the file.
-pub(super) const READER_PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const READER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// `path` as an absolute path without symbolic links as far as it exists, so that one file has one name (and one lease).
 pub(crate) fn resolve(path: &Path) -> PathBuf {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use monitor_core::MetricKind;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::origin::Placed;
+use super::origin::{Origin, Placed};
 
 /// A series as the store knows it.
 #[derive(Debug, Clone)]
@@ -89,6 +89,13 @@ pub(super) fn load(connection: &Connection, names: Option<&[&str]>) -> rusqlite:
     }
     found.sort_unstable_by_key(|series| series.id);
     Ok(found)
+}
+
+/// The numbers of the series that come from `origin`, ascending.
+pub(super) fn of_origin(connection: &Connection, origin: Origin) -> rusqlite::Result<Vec<u64>> {
+    let mut statement = connection.prepare("SELECT id FROM series WHERE source = ?1 AND id >= 0 ORDER BY id")?;
+    let ids = statement.query_map([origin.source()], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?;
+    ids.collect()
 }
 
 /// Labels as one JSON object with sorted keys and no spaces: equal labels are equal text.

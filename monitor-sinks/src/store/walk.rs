@@ -11,8 +11,11 @@
 //! Where single flushes have been dropped, windows stand in for them: of hours, then of minutes, then the flushes that
 //! there are. The recording that wrote an entry is told with it, so that totals can be told from those of another one.
 
+mod page;
+
 use rusqlite::{Connection, params};
 
+pub(crate) use self::page::Pages;
 use super::{
     Warning, Window,
     build::unpack,
@@ -54,6 +57,16 @@ pub(crate) enum Detail {
 struct Part {
     tier: Tier,
     window: Window,
+}
+
+/// What a walk has still to visit of a part.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    tier: Tier,
+    after: i64,
+    until: i64,
+    /// Where it has come to; `None` at the end.
+    cursor: Option<Cursor>,
 }
 
 /// A walk that is going on.
@@ -124,37 +137,47 @@ impl<'a> Walk<'a> {
     }
 
     fn part(&mut self, part: Part, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<()> {
-        let Part { tier, window } = part;
-        let mut cursor = Cursor::after(window.after);
-        let mut until = window.until;
+        let mut left = self.begin(part, visit)?;
+        while self.step(&mut left, visit)? {}
+        Ok(())
+    }
+
+    /// Begins a part, and tells of what was damaged in it before it was sealed.
+    fn begin(&self, part: Part, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<Left> {
+        let Part { tier, window: Window { after, mut until } } = part;
         if tier == Tier::Raw {
             // Rows that are written meanwhile do not prolong the walk.
             until = until.min(newest(self.connection)?.unwrap_or(i64::MIN));
-            damaged(self.connection, Window { after: window.after, until }, visit)?;
+            damaged(self.connection, Window { after, until }, visit)?;
         }
-        let batch = (CHUNKS / self.ids.len()).max(1);
-        loop {
-            // A job of the writer walks within its own transaction.
-            let connection = self.connection;
-            let _snapshot = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
-            // The first window of a recording may bear the time of the last one of the recording before it.
-            let segments = segment::some(connection, tier, cursor, until, batch)?;
-            for segment in &segments {
-                self.segment(connection, segment, Window { after: window.after, until }, visit)?;
-                cursor = segment.cursor();
-            }
-            if segments.len() == batch {
-                continue;
-            }
-            if tier != Tier::Raw || cursor.time() >= until {
-                break;
-            }
-            match self.page(connection, Window { after: cursor.time(), until }, visit)? {
-                Some(last) => cursor = Cursor::after(last),
-                None => break,
-            }
+        Ok(Left { tier, after, until, cursor: Some(Cursor::after(after)) })
+    }
+
+    /// Visits some segments, or a page of rows, of what is `left`. Returns whether there may be more.
+    fn step(&mut self, left: &mut Left, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<bool> {
+        let Left { tier, after, until, cursor: left } = left;
+        let Some(mut cursor) = *left else { return Ok(false) };
+        let batch = (CHUNKS / self.ids.len().max(1)).max(1);
+        let connection = self.connection;
+        // A job of the writer walks within its own transaction.
+        let _snapshot = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
+        // The first window of a recording may bear the time of the last one of the recording before it.
+        let segments = segment::some(connection, *tier, cursor, *until, batch)?;
+        for segment in &segments {
+            self.segment(connection, segment, Window { after: *after, until: *until }, visit)?;
+            cursor = segment.cursor();
         }
-        Ok(())
+        if segments.len() == batch {
+            *left = Some(cursor);
+        } else if *tier == Tier::Raw && cursor.time() < *until {
+            let last = self.page(connection, Window { after: cursor.time(), until: *until }, visit)?;
+            // What was seen as rows may be found in a segment next time, together with what was not.
+            *after = last.unwrap_or(*after);
+            *left = last.map(Cursor::after);
+        } else {
+            *left = None;
+        }
+        Ok(left.is_some())
     }
 
     /// Visits what a segment holds of the series.
@@ -395,6 +418,15 @@ pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
         Some(oldest) => Ok(Some(oldest)),
         None => connection.prepare_cached("SELECT min(ts) FROM unsealed")?.query_row([], |row| row.get(0)),
     }
+}
+
+/// The first and the last time of all tiers.
+pub(super) fn extent(connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
+    let sql = "SELECT min(first), max(last) FROM (
+                   SELECT min(t0) AS first, max(t1) AS last FROM segment
+                   UNION ALL SELECT min(ts), max(ts) FROM unsealed)";
+    let ends: (Option<i64>, Option<i64>) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(ends.0.zip(ends.1))
 }
 
 /// Which tier answers for which part of a window, in the order of time.
