@@ -84,7 +84,7 @@ impl Build {
         if !self.counters.is_empty() {
             let summary = counter::encode(&self.counters, flushes, &mut blob)?;
             let plain = Plain {
-                entries: summary.entries as i64,
+                entries: in_column(summary.entries),
                 last: Some(summary.last.as_f64()),
                 total: Some(summary.increase.as_f64()),
                 ..Plain::default()
@@ -94,7 +94,7 @@ impl Build {
         if !self.gauges.is_empty() {
             let summary = gauge::encode(&self.gauges, flushes, &mut blob)?;
             let plain = Plain {
-                entries: summary.entries as i64,
+                entries: in_column(summary.entries),
                 last: Some(summary.last),
                 smallest: Some(summary.min),
                 largest: Some(summary.max),
@@ -110,7 +110,7 @@ impl Build {
         let mut merged = Vec::new();
         let summary = values::encode(&self.values, flushes, &mut blob, &mut merged)?;
         let plain = Plain {
-            entries: summary.entries as i64,
+            entries: in_column(summary.entries),
             smallest: Some(summary.moments.min),
             largest: Some(summary.moments.max),
             total: Some(summary.moments.sum),
@@ -119,6 +119,11 @@ impl Build {
         };
         Ok(Some(Packed { plain, merged: Some(merged), blob }))
     }
+}
+
+/// A number of entries as it is stored.
+fn in_column(entries: usize) -> i64 {
+    i64::try_from(entries).unwrap_or(i64::MAX)
 }
 
 impl Rolled {

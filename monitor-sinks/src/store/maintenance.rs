@@ -10,9 +10,10 @@ use super::{
     hourly::Hourly,
     retention::{self, Dropping},
     rollup::{self, Rollup},
-    seal::{self, Rows, Seal, When},
+    seal::{Seal, When},
     segment,
     tier::{Retention, Tier},
+    waiting::Waiting,
 };
 
 /// How often it is looked whether something is due for its time, in microseconds.
@@ -24,16 +25,9 @@ pub(super) struct Maintenance {
     retention: Retention,
     interval_us: i64,
     job: Option<Job>,
-    /// What is known of the rows without looking.
-    rows: Rows,
-    /// The end of the span of time that holds the newest row.
-    span_end: i64,
-    /// Whether there may be enough rows for a segment.
-    may_be_enough: bool,
+    waiting: Waiting,
     /// Whether rows were sealed since [`has_sealed`](Self::has_sealed) was asked.
     has_sealed: bool,
-    /// Whether some of them may be of an earlier recording, which nothing can come to any more.
-    may_be_over: bool,
     /// Whether the disk was found full, so that what is oldest has to go, whatever its age, until there is room again.
     is_tight: bool,
     /// When it was last looked what is due.
@@ -52,30 +46,14 @@ impl Maintenance {
     /// Takes over the file, and removes what an earlier writer has not finished.
     pub(super) fn begin(connection: &Connection, retention: Retention, interval_us: i64) -> rusqlite::Result<Self> {
         segment::remove_unfinished(connection)?;
-        let rows = waiting(connection)?;
+        let waiting = Waiting::load(connection)?;
         let job = Dropping::left(connection)?.map(Job::Drop);
-        let may_be_over = rows.count > 0;
-        Ok(Self {
-            retention,
-            interval_us,
-            job,
-            rows,
-            span_end: i64::MAX,
-            may_be_enough: false,
-            has_sealed: false,
-            may_be_over,
-            is_tight: false,
-            looked_us: None,
-        })
+        Ok(Self { retention, interval_us, job, waiting, has_sealed: false, is_tight: false, looked_us: None })
     }
 
     /// Takes note of a row that was written.
     pub(super) fn wrote(&mut self, ts: i64) {
-        self.rows.count += 1;
-        self.rows.oldest.get_or_insert(ts);
-        self.may_be_enough |= self.rows.count > seal::ENOUGH && ts > self.span_end;
-        self.may_be_enough |= self.rows.count >= seal::MOST;
-        self.span_end = seal::span_end(ts, self.interval_us);
+        self.waiting.wrote(ts, self.interval_us);
     }
 
     /// Whether rows were sealed since this was asked last.
@@ -141,8 +119,7 @@ impl Maintenance {
         match job {
             Job::Seal(_) => {
                 self.has_sealed = true;
-                self.rows = waiting(connection)?;
-                self.may_be_enough = self.rows.count > seal::ENOUGH;
+                self.waiting = Waiting::load(connection)?;
             }
             Job::Drop(_) => retention::give_back(connection)?,
             Job::RollUp(_) | Job::Tell(_) => {}
@@ -154,7 +131,7 @@ impl Maintenance {
 
     fn next(&mut self, connection: &mut Connection, now_us: i64, run: u64) -> rusqlite::Result<Option<Job>> {
         let is_time = self.looked_us.is_none_or(|looked| now_us.abs_diff(looked) >= LOOK_EVERY_US.unsigned_abs());
-        if !is_time && !self.may_be_enough {
+        if !is_time && !self.waiting.may_be_enough() {
             return Ok(None);
         }
         let mut wanted_until = None;
@@ -162,7 +139,7 @@ impl Maintenance {
             for tier in Tier::ROLLED {
                 let Some(due) = rollup::due(connection, tier, now_us)? else { continue };
                 let until = due.window.until;
-                if tier.below() == Tier::Raw && self.rows.oldest.is_some_and(|oldest| oldest <= until) {
+                if tier.below() == Tier::Raw && self.waiting.reach_back_to(until) {
                     wanted_until = Some(until);
                 } else {
                     return Rollup::begin(connection, due).map(|rollup| Some(Job::RollUp(rollup)));
@@ -179,31 +156,15 @@ impl Maintenance {
             self.looked_us = Some(now_us);
         }
         let when = When { now_us, run, wanted_until, interval_us: self.interval_us };
-        if !self.may_seal(when) {
+        if !self.waiting.may_be_due(when) {
             return Ok(None);
         }
         match Seal::begin(connection, when)? {
             Ok(seal) => Ok(Some(Job::Seal(seal))),
             Err(rows) => {
-                (self.rows, self.may_be_over, self.may_be_enough) = (rows, false, false);
+                self.waiting.looked(rows.count, rows.oldest);
                 Ok(None)
             }
         }
     }
-
-    /// Whether it is worth reading the rows to see if they are to be sealed.
-    fn may_seal(&self, when: When) -> bool {
-        let is_over = |oldest: i64| {
-            when.now_us.saturating_sub(oldest) >= seal::OLDEST_US
-                || when.wanted_until.is_some_and(|until| oldest <= until)
-        };
-        self.may_be_enough || self.rows.oldest.is_some_and(|oldest| self.may_be_over || is_over(oldest))
-    }
-}
-
-/// The rows that are not sealed.
-fn waiting(connection: &Connection) -> rusqlite::Result<Rows> {
-    connection
-        .prepare_cached("SELECT count(*), min(ts) FROM unsealed")?
-        .query_row([], |row| Ok(Rows { count: row.get::<_, i64>(0)?.try_into().unwrap_or(0), oldest: row.get(1)? }))
 }

@@ -71,7 +71,7 @@ mod tests {
     fn adding_up_is_merging_in_any_order_of_buckets() {
         let mut random = Random(7);
         for _ in 0..200 {
-            let mut merger = Merger::EMPTY;
+            let mut sums = Merger::EMPTY;
             let mut merged = Distribution::new();
             for _ in 0..random.below(8) {
                 let mut values = Distribution::new();
@@ -81,10 +81,10 @@ mod tests {
                 }
                 let (min, max) = values.extremes().unwrap();
                 let moments = Moments { sum: values.sum(), min, max };
-                merger.add(&Encoded::of_chunk(moments, values.buckets()), values.buckets());
+                sums.add(&Encoded::of_chunk(moments, values.buckets()), values.buckets());
                 merged.merge(&values);
             }
-            assert_eq!(merger.into_distribution(), merged);
+            assert_eq!(sums.into_distribution(), merged);
         }
     }
 }

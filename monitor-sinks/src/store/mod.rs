@@ -44,6 +44,7 @@ mod segment;
 mod series;
 mod slow;
 mod tier;
+mod waiting;
 mod walk;
 mod writer;
 

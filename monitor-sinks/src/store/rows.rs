@@ -17,7 +17,7 @@ use crate::util::guard::checksum;
 const SEALED_KEY: &str = "sealed_us";
 
 /// Free slots that are kept for the next flushes; more than that were needed once, when sealing was held up.
-const KEPT: usize = 1_024;
+const KEPT: i64 = 1_024;
 
 /// The slots that may be overwritten.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ impl Slots {
             .prepare_cached(
                 "DELETE FROM head WHERE slot IN (SELECT slot FROM head WHERE ts <= ?1 ORDER BY ts DESC LIMIT 64 OFFSET ?2)",
             )?
-            .execute(params![sealed, KEPT as i64])?;
+            .execute(params![sealed, KEPT])?;
         Ok(())
     }
 }

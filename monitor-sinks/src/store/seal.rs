@@ -43,8 +43,8 @@ const SPANS_US: [i64; 6] = [300_000_000, 600_000_000, 900_000_000, 1_800_000_000
 /// The end of the span of time that holds `ts`, for flushes every `interval_us`: the shortest span in which there are
 /// enough of them. As for windows, what lies at the end of a span belongs to it.
 pub(super) fn span_end(ts: i64, interval_us: i64) -> i64 {
-    let enough = interval_us.saturating_mul(ENOUGH as i64);
-    let span = SPANS_US.into_iter().find(|span| *span >= enough).unwrap_or(OLDEST_US);
+    let enough = |span: &i64| (*span / interval_us.max(1)).unsigned_abs() >= ENOUGH as u64;
+    let span = SPANS_US.into_iter().find(enough).unwrap_or(OLDEST_US);
     ts.saturating_sub(1).div_euclid(span).saturating_add(1).saturating_mul(span)
 }
 

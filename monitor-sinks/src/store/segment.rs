@@ -250,11 +250,10 @@ impl Plain {
     pub(crate) fn counter(&self) -> Option<(Number, Number)> {
         let exact = |number: f64| {
             let whole = number as u64;
-            match whole as f64 == number {
-                true if whole < 1 << 53 => Some(Number::Int(whole)),
-                true => None,
-                false => Some(Number::Float(number)),
+            if (whole as f64).to_bits() != number.to_bits() {
+                return Some(Number::Float(number));
             }
+            (whole < 1 << 53).then_some(Number::Int(whole))
         };
         Some((exact(self.last?)?, exact(self.total?)?))
     }
