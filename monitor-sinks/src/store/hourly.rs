@@ -15,6 +15,7 @@ use super::{
     Window,
     entry::Entry,
     series::{self, StoredSeries},
+    tier::Tier,
     walk::{self, Detail, Found, Walk},
 };
 use crate::util::time::duration_micros;
@@ -112,7 +113,7 @@ fn gather<'a>(
     let ids: Vec<u64> = series.iter().map(|series| series.id).collect();
     let mut rows: BTreeMap<Function<'a>, Row> = BTreeMap::new();
     let mut buckets = Vec::new();
-    Walk::new(connection, &ids, Detail::Merged).run(window, &mut |found| {
+    Walk::new(connection, &ids, Detail::Merged).run(window, Tier::Raw, &mut |found| {
         let Found::Entry { place, entry, .. } = found else { return };
         let series = &series[place];
         let row = rows.entry((&series.service, series.label("module"), series.label("function"))).or_default();

@@ -10,10 +10,12 @@ use super::{
     back::Back,
     check,
     entry::Entry,
+    latest,
     lease::Quiet,
-    schema,
+    plan, schema,
     series::{self, StoredSeries},
     slow,
+    tier::Tier,
     walk::{Detail, Found, Walk},
     writer::INTERVAL_KEY,
 };
@@ -45,7 +47,7 @@ impl Reader {
         Ok(Self { connection, path: Arc::clone(path), _quiet: quiet })
     }
 
-    /// The series called one of `names`, or all of them, by ascending number.
+    /// The series called one of `names`, or all of them, of one name in the order of service and labels.
     pub(crate) fn series(&self, names: Option<&[&str]>) -> Result<Vec<StoredSeries>, Error> {
         series::load(&self.connection, names).map_err(|error| self.failed(error))
     }
@@ -64,15 +66,39 @@ impl Reader {
             .map_err(|error| self.failed(error))
     }
 
-    /// Visits what there is of the series `ids` in `window`; see [`Walk`].
+    /// Visits what there is of the series `ids` in `window`, in windows of tiers up to `coarsest` where these do; see
+    /// [`Walk`].
     pub(crate) fn walk(
         &self,
         ids: &[u64],
         window: Window,
         detail: Detail,
+        coarsest: Tier,
         visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<(), Error> {
-        Walk::new(&self.connection, ids, detail).run(window, visit).map_err(|error| self.failed(error))
+        Walk::new(&self.connection, ids, detail).run(window, coarsest, visit).map_err(|error| self.failed(error))
+    }
+
+    /// Has everything that `read` reads be of one moment.
+    pub(crate) fn at_once<T>(&self, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let _snapshot = self.connection.unchecked_transaction().map_err(|error| self.failed(error))?;
+        read()
+    }
+
+    /// The span that the file covers; `None` if nothing is in it.
+    pub(crate) fn covered(&self) -> Result<Option<Window>, Error> {
+        plan::covered(&self.connection).map_err(|error| self.failed(error))
+    }
+
+    /// The earliest time after `after` at which there is something.
+    pub(crate) fn next(&self, after: i64) -> Result<Option<i64>, Error> {
+        plan::next(&self.connection, after).map_err(|error| self.failed(error))
+    }
+
+    /// The series whose newest value is noted in plain columns, with the time and the value, by ascending number. A minute
+    /// may be missing, and so are values that are not a number.
+    pub(crate) fn noted(&self) -> Result<Vec<(u64, i64, f64)>, Error> {
+        latest::load(&self.connection).map_err(|error| self.failed(error))
     }
 
     /// What is wrong with the file; see [`check`].
