@@ -2,7 +2,7 @@
 //!
 //! - `schema`: what makes a SQLite file ours, its tables, and how connections are opened.
 //! - `lease`: at most one writer a file.
-//! - `origin`: where samples come from. `head`: the row codec; `series`: the table of series; `slow`: exemplars of slow
+//! - `origin`: where samples come from. `head`: the row codec; `rows`: their table; `series`: the table of series; `slow`: exemplars of slow
 //!   calls.
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
 //! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`.
@@ -19,6 +19,7 @@ mod ballast;
 pub mod bench;
 mod build;
 mod check;
+mod checkpoint;
 pub(crate) mod chunk;
 mod entry;
 mod files;
@@ -29,12 +30,14 @@ mod lease;
 #[cfg(test)]
 mod lifecycle;
 mod maintenance;
+mod merger;
 mod migration;
 mod origin;
 mod plan;
 mod reader;
 mod retention;
 mod rollup;
+mod rows;
 pub(crate) mod schema;
 mod seal;
 mod segment;
