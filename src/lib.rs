@@ -28,8 +28,9 @@ pub use monitor_core::{
 pub use monitor_macros::{ErrorKind, monitored};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use monitor_sinks::{
-    Builder, Error, FunctionStats, Monitor, Point, Query, Retention, Series, Sql, SqlRows, SqlValue, Store,
-    TableExport, TableProgress, Warning, runtime::Source,
+    Builder, Error, FunctionStats, Group, Latest, Monitor, Point, Points, Query, Reading, Resolution, Retention,
+    Series, SeriesInfo, Sql, SqlRows, SqlValue, Steps, Store, Stored, Summary, TableExport, TableProgress, Warning,
+    runtime::Source,
 };
 
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]

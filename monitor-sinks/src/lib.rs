@@ -54,7 +54,10 @@ pub use self::host::{Family, Host, HostSampling, TopProcess, TopProcesses};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use self::{
     error::Error,
-    query::{FunctionStats, Point, Query, Series},
+    query::{
+        FunctionStats, Group, Latest, Point, Points, Query, Reading, Resolution, Series, SeriesInfo, Steps, Stored,
+        Summary,
+    },
     runtime::{Builder, Monitor},
     sql::{Sql, SqlRows, SqlValue, TableExport, TableProgress},
     store::{Retention, Store, Warning},

@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 
 use common::start;
 use monitor_core::{Distribution, MetricKind, Number, Sample, SeriesKey, Value};
-use monitor_sinks::{Retention, Store, store::bench::Recorder};
+use monitor_sinks::{Retention, Store, Summary, store::bench::Recorder};
 use rusqlite::Connection;
 
 const ROWS: i64 = 8;
@@ -50,6 +50,15 @@ fn every_row_but_the_last_may_be_damaged_without_a_loss_of_counts() {
             let series = &store.query().metric("rows").series().unwrap()[0];
             assert_eq!(series.increase().to_bits(), 36.0_f64.to_bits());
             assert_eq!(series.points.len(), 7);
+            let group = &store.query().metric("rows").groups().unwrap()[0];
+            assert_eq!((group.summary.increase(), group.warnings().len()), (Some(36.0), 1));
+            let steps = &store.query().metric("rows").at_most(1_000).steps().unwrap()[0];
+            assert_eq!(steps.steps.iter().filter_map(Summary::increase).sum::<f64>().to_bits(), 36.0_f64.to_bits());
+            assert_eq!(steps.warnings().len(), 1);
+            let mut points = store.query().metric("rows").points().unwrap();
+            assert_eq!(points.by_ref().map(Result::unwrap).count(), 7);
+            assert_eq!(points.warnings().len(), 1);
+            assert_eq!(store.query().metric("rows").latest().unwrap()[0].point.value.to_bits(), 36.0_f64.to_bits());
             let check = store.check().unwrap();
             assert_eq!(check.len(), 1);
             assert!(check[0].to_string().contains(&ts.to_string()), "{}", check[0]);

@@ -154,3 +154,15 @@ fn a_mistyped_short_name_is_answered_with_the_nearest() {
     let error = monitor.query().metric("memory_precent").series().unwrap_err();
     assert!(error.to_string().contains("did you mean memory_percent?"), "{error}");
 }
+
+#[test]
+fn an_answer_that_knows_no_short_names_says_which_metric_to_ask_for() {
+    let (_folder, _path, monitor) =
+        recorded(vec![|registry| registry.gauge("system_cpu_total_utilization_ratio", &[], 0.25)]);
+    let query = || monitor.query().metric("cpu_percent_total");
+    for error in [query().latest().err(), query().groups().err(), query().points().err()] {
+        let error = error.expect("it is refused");
+        assert!(error.is_invalid_setting(), "{error}");
+        assert!(error.to_string().contains("metric(\"system_cpu_total_utilization_ratio\")"), "{error}");
+    }
+}

@@ -7,8 +7,16 @@
 //! What differs from psutil, on purpose: totals count from the start of the recording instead of from that of the
 //! machine, as all counters of a store do; and a share of a file system is of what its users can have, as `df` has it.
 
-use super::select::unknown_short;
-use crate::{error::Error, store::StoredSeries};
+use super::{
+    Asked, Query, Selector, Series,
+    fold::{Gathered, gather},
+    select::unknown_short,
+    series, sum,
+};
+use crate::{
+    error::Error,
+    store::{Reader, StoredSeries},
+};
 
 /// A short name and what it stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -122,6 +130,43 @@ impl Alias {
     /// Whether `series`, of the right metric, has the right labels.
     fn takes(&self, series: &StoredSeries) -> bool {
         self.labels.iter().all(|(key, values)| values.contains(&series.label(key)))
+    }
+}
+
+impl Query {
+    /// The answers for a short name.
+    pub(super) fn shortly(
+        &self,
+        reader: &Reader,
+        asked: Asked,
+        alias: &Alias,
+        matching: Vec<StoredSeries>,
+        gathered: Gathered,
+    ) -> Result<Vec<Series>, Error> {
+        let (matching, gathered) = match alias.form {
+            Form::SumOver(labels) => {
+                let (series, folds) = sum::sums(matching, gathered.folds, labels);
+                (series, Gathered { folds, ..gathered })
+            }
+            _ => (matching, gathered),
+        };
+        let answers = series::answers(matching, gathered).into_iter().map(|answer| answer.renamed(alias.name));
+        Ok(match alias.form {
+            Form::Same | Form::SumOver(_) => answers.collect(),
+            Form::Percent => answers.map(|answer| answer.percent_of(1.0)).collect(),
+            Form::PercentOf(whole) => {
+                let wholes: Vec<_> =
+                    reader.series(Some(&[whole]))?.into_iter().filter(|whole| self.of_service(whole)).collect();
+                let wholes = series::answers(wholes.clone(), gather(reader, asked, &wholes, true)?);
+                let whole = |service: &str| Some(wholes.iter().find(|whole| whole.service == service)?.last()?.value);
+                let share = |answer: Series| whole(&answer.service).map(|whole| answer.percent_of(whole));
+                answers.filter_map(share).collect()
+            }
+        })
+    }
+
+    fn of_service(&self, series: &StoredSeries) -> bool {
+        Selector { service: self.service.as_deref(), tags: &[] }.keeps(series)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Folds the rows of a window into increases, last values, distributions and points.
+//! Folds the rows of a window into increases, last values, distributions and points; and [`walk`], which shows the entries
+//! of a window to whoever folds them, with what has to be known to judge them.
 //!
 //! Counters. Within a recording, the increase between two entries is the difference of their totals, whatever became of
 //! the rows between them. The first entry of a recording contributes the increase that it carries. Only if a row of the
@@ -11,12 +12,16 @@
 
 use std::time::Duration;
 
-use monitor_core::{Distribution, MetricKind, Number};
+use monitor_core::{MetricKind, Number};
 
-use super::{Asked, Warnings, series::Point};
+use super::{
+    Asked, Warnings,
+    resolution::{Resolution, Resolutions},
+    series::Point,
+};
 use crate::{
     error::Error,
-    store::{self, Back, Detail, Encoded, Entry, Found, Reader, Span, StoredSeries, Warning, Window},
+    store::{self, Back, Detail, Encoded, Entry, Found, Merger, Reader, Span, StoredSeries, Tier, Warning, Window},
     util::time::{duration_micros, from_micros},
 };
 
@@ -39,55 +44,109 @@ pub(super) struct Fold {
     /// The value of a gauge at the end of the window, if it is not out of date.
     pub(super) gauge: Option<f64>,
     /// The values of a histogram or timer.
-    pub(super) merged: Merged,
+    pub(super) merged: Merger,
     /// One for each row that holds the series.
     pub(super) points: Vec<Point>,
     /// For a series without points, what the newest row before the window says, if it is not out of date.
     pub(super) carried: Option<Point>,
     /// The recordings of the points: from which one on, and what the series had before it.
     runs: Vec<Run>,
-    /// The newest total of a counter, with its recording.
-    total: Option<(u64, Number)>,
+    total: Total,
     /// The newest entry of a gauge, or of a counter without points: its recording and value.
     newest: Option<(u64, f64)>,
+    /// The resolutions of its entries.
+    pub(super) resolutions: Resolutions,
 }
 
 /// Folds what is stored of `series` in the window of `asked`, with points if `points` are wanted.
 pub(super) fn gather(reader: &Reader, asked: Asked, series: &[StoredSeries], points: bool) -> Result<Gathered, Error> {
-    let ids: Vec<u64> = series.iter().map(|series| series.id).collect();
-    let mut folds: Vec<Fold> = series.iter().map(|_| Fold::new()).collect();
-    let mut warnings = store::Warnings::default();
-    if series.is_empty() {
-        return Ok(Gathered { folds, warnings: Warnings::default() });
+    let mut folding = Folding { folds: series.iter().map(|_| Fold::new()).collect(), points, ..Folding::default() };
+    let detail = if points { Detail::Each } else { Detail::Merged };
+    let warnings = walk(reader, asked.window, series, detail, Tier::Raw, &mut folding)?;
+    let Folding { mut folds, newest, .. } = folding;
+    if !series.is_empty() {
+        settle(reader, asked, series, &mut folds, newest, points)?;
     }
-    let mut scratch = Vec::new();
-    let mut newest: Option<(i64, u64)> = None;
+    Ok(Gathered { folds, warnings })
+}
+
+/// Takes what a walk meets.
+pub(super) trait Visitor {
+    /// An entry of the series at this place. An error says why it cannot be read.
+    fn entry(&mut self, met: Met<'_>) -> Result<(), &'static str>;
+
+    /// A flush of a recording.
+    fn flush(&mut self, ts: i64, run: u64);
+}
+
+/// An entry, and what has to be known to judge it.
+pub(super) struct Met<'a> {
+    pub(super) place: usize,
+    pub(super) ts: i64,
+    pub(super) run: u64,
+    pub(super) entry: Entry<'a>,
+    /// What is known of a counter before the window, if that was looked up.
+    pub(super) before: Option<Earlier>,
+    pub(super) resolution: Resolution,
+}
+
+/// Has `visitor` meet what is stored of `series` in `window`, in windows of tiers up to `coarsest` where these do. Returns
+/// what is damaged.
+pub(super) fn walk(
+    reader: &Reader,
+    window: Window,
+    series: &[StoredSeries],
+    detail: Detail,
+    coarsest: Tier,
+    visitor: &mut dyn Visitor,
+) -> Result<Warnings, Error> {
+    let ids: Vec<u64> = series.iter().map(|series| series.id).collect();
+    let mut warnings = store::Warnings::default();
     let mut before: Option<Before> = None;
     let mut failure = None;
-    let detail = if points { Detail::Each } else { Detail::Merged };
-    reader.walk(&ids, asked.window, detail, &mut |found| match found {
+    let mut resolution = Resolution::Flushes;
+    reader.walk(&ids, window, detail, coarsest, &mut |found| match found {
         Found::Damaged(warning) => {
             warnings.push(warning);
             if before.is_none() && failure.is_none() {
-                match Before::look_up(reader, asked.window, &ids) {
+                match Before::look_up(reader, window, &ids) {
                     Ok(known) => before = Some(known),
                     Err(error) => failure = Some(error),
                 }
             }
         }
-        Found::Flush { ts, run } => newest = Some((ts, run)),
+        Found::Tier(tier) => resolution = tier.into(),
+        Found::Flush { ts, run } => visitor.flush(ts, run),
         Found::Entry { place, ts, run, entry } => {
-            let earlier = before.as_ref().map(|before| before.total(place));
-            if let Err(reason) = folds[place].take(ts, run, entry, earlier, points, &mut scratch) {
+            let before = before.as_ref().map(|before| before.total(place));
+            if let Err(reason) = visitor.entry(Met { place, ts, run, entry, before, resolution }) {
                 warnings.push(Warning::new(ts, reason));
             }
         }
     })?;
-    if let Some(error) = failure {
-        return Err(error);
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(warnings.into_vec().into()),
     }
-    settle(reader, asked, series, &mut folds, newest, points)?;
-    Ok(Gathered { folds, warnings: warnings.into_vec().into() })
+}
+
+/// Folds that are going on.
+#[derive(Debug, Default)]
+struct Folding {
+    folds: Vec<Fold>,
+    points: bool,
+    newest: Option<(i64, u64)>,
+    buckets: Vec<(u16, u64)>,
+}
+
+impl Visitor for Folding {
+    fn entry(&mut self, met: Met<'_>) -> Result<(), &'static str> {
+        self.folds[met.place].take(&met, self.points, &mut self.buckets)
+    }
+
+    fn flush(&mut self, ts: i64, run: u64) {
+        self.newest = Some((ts, run));
+    }
 }
 
 /// The points of one recording.
@@ -105,53 +164,38 @@ impl Fold {
         Self {
             increase: Number::ZERO,
             gauge: None,
-            merged: Merged::EMPTY,
+            merged: Merger::EMPTY,
             points: Vec::new(),
             carried: None,
             runs: Vec::new(),
-            total: None,
+            total: Total::UNKNOWN,
             newest: None,
+            resolutions: Resolutions::NONE,
         }
     }
 
-    /// Takes the entry of one row. `before` is what is known of the total before the window, if that was looked up.
-    fn take(
-        &mut self,
-        ts: i64,
-        run: u64,
-        entry: Entry<'_>,
-        before: Option<Earlier>,
-        points: bool,
-        scratch: &mut Vec<(u16, u64)>,
-    ) -> Result<(), &'static str> {
+    /// Takes the entry of one row.
+    fn take(&mut self, met: &Met<'_>, points: bool, scratch: &mut Vec<(u16, u64)>) -> Result<(), &'static str> {
         let mut before_first = 0.0;
-        let value = match entry {
+        let value = match met.entry {
             Entry::Counter { total, increase } => {
                 before_first = difference(total, increase).map_or(0.0, Number::as_f64);
-                let previous = self.total.map_or(before, |known| Some(Earlier::Known(known)));
-                self.increase += match previous {
-                    Some(Earlier::Known((known, earlier))) if known == run => {
-                        difference(total, earlier).unwrap_or(increase)
-                    }
-                    // Of this recording nothing came before. `before` is looked up after damage only.
-                    Some(Earlier::Known(_) | Earlier::None) if before.is_some() => total,
-                    _ => increase,
-                };
-                self.total = Some((run, total));
+                self.increase += self.total.grow(met, total, increase);
                 total.as_f64()
             }
             Entry::Gauge(value) | Entry::Span(Span { last: value, .. }) => {
-                self.newest = Some((run, value));
+                self.newest = Some((met.run, value));
                 value
             }
             Entry::Distribution(encoded) => {
                 encoded.buckets(scratch)?;
                 self.merged.add(&encoded, scratch);
-                encoded.sum / scratch.iter().map(|bucket| bucket.1 as f64).sum::<f64>()
+                if points { mean(&encoded, scratch) } else { encoded.sum }
             }
         };
+        self.resolutions.note(met.resolution);
         if points {
-            self.push(Point { time: from_micros(ts), value }, run, before_first);
+            self.push(Point { time: from_micros(met.ts), value }, met.run, before_first);
         }
         Ok(())
     }
@@ -185,6 +229,33 @@ impl Fold {
     }
 }
 
+/// The newest total of a counter, with its recording.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Total(Option<(u64, Number)>);
+
+impl Total {
+    pub(super) const UNKNOWN: Self = Self(None);
+
+    /// What was added since the entry before.
+    pub(super) fn grow(&mut self, met: &Met<'_>, total: Number, increase: Number) -> Number {
+        let previous = self.0.map_or(met.before, |known| Some(Earlier::Known(known)));
+        self.0 = Some((met.run, total));
+        match previous {
+            Some(Earlier::Known((known, earlier))) if known == met.run => {
+                difference(total, earlier).unwrap_or(increase)
+            }
+            // Of this recording nothing came before. `before` is looked up after damage only.
+            Some(Earlier::Known(_) | Earlier::None) if met.before.is_some() => total,
+            _ => increase,
+        }
+    }
+}
+
+/// The mean of a distribution with these buckets.
+fn mean(encoded: &Encoded<'_>, buckets: &[(u16, u64)]) -> f64 {
+    encoded.sum / buckets.iter().map(|bucket| bucket.1 as f64).sum::<f64>()
+}
+
 /// `total` less `earlier`; `None` if it shrank, which no recording does.
 fn difference(total: Number, earlier: Number) -> Option<Number> {
     match (total, earlier) {
@@ -196,9 +267,23 @@ fn difference(total: Number, earlier: Number) -> Option<Number> {
     }
 }
 
+/// Whether series of this kind have a value that goes on until the next.
+pub(super) const fn has_value(kind: MetricKind) -> bool {
+    matches!(kind, MetricKind::Counter | MetricKind::Gauge)
+}
+
+/// The value of a counter or gauge.
+pub(super) const fn value(entry: Entry<'_>) -> Option<f64> {
+    match entry {
+        Entry::Counter { total, .. } => Some(total.as_f64()),
+        Entry::Gauge(value) | Entry::Span(Span { last: value, .. }) => Some(value),
+        Entry::Distribution(_) => None,
+    }
+}
+
 /// What is known of a counter before its first entry in the window.
 #[derive(Debug, Clone, Copy)]
-enum Earlier {
+pub(super) enum Earlier {
     /// It had this total, in this recording.
     Known((u64, Number)),
     /// It did not exist, so that it began at zero inside the window.
@@ -247,7 +332,7 @@ fn settle(
 ) -> Result<(), Error> {
     let is_open = |kind, fold: &Fold| match kind {
         MetricKind::Gauge => fold.newest.is_none(),
-        MetricKind::Counter => points && fold.total.is_none(),
+        MetricKind::Counter => points && fold.total.0.is_none(),
         _ => false,
     };
     let open: Vec<usize> = (0..series.len()).filter(|&place| is_open(series[place].kind, &folds[place])).collect();
@@ -286,47 +371,8 @@ fn settle(
 }
 
 /// How long a gauge's row holds, in microseconds.
-fn gauge_life(interval_us: i64) -> i64 {
+pub(super) fn gauge_life(interval_us: i64) -> i64 {
     duration_micros(GAUGE_LIFE).max(interval_us.saturating_mul(3))
-}
-
-/// Distributions of many rows, added up in place.
-#[derive(Debug, Default)]
-pub(super) struct Merged {
-    /// Ascending.
-    buckets: Vec<(u16, u64)>,
-    sum: f64,
-    extremes: Option<(f64, f64)>,
-}
-
-impl Merged {
-    const EMPTY: Self = Self { buckets: Vec::new(), sum: 0.0, extremes: None };
-
-    /// Adds a row's distribution, whose buckets are `buckets`.
-    fn add(&mut self, encoded: &Encoded<'_>, buckets: &[(u16, u64)]) {
-        self.sum += encoded.sum;
-        self.extremes = Some(match self.extremes {
-            None => (encoded.min, encoded.max),
-            Some((min, max)) => (min.min(encoded.min), max.max(encoded.max)),
-        });
-        // Rows of one series use much the same buckets: nearly every one is found a few places on, and little is moved.
-        let mut place = 0;
-        for &(number, count) in buckets {
-            while self.buckets.get(place).is_some_and(|bucket| bucket.0 < number) {
-                place += 1;
-            }
-            match self.buckets.get_mut(place) {
-                Some(bucket) if bucket.0 == number => bucket.1 = bucket.1.saturating_add(count),
-                _ => self.buckets.insert(place, (number, count)),
-            }
-            place += 1;
-        }
-    }
-
-    /// The sum of all rows.
-    pub(super) fn into_distribution(self) -> Distribution {
-        Distribution::from_parts(self.buckets, self.sum, self.extremes)
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,12 @@ use monitor_core::{
     to_duration,
 };
 
-use super::{Warnings, fold::Fold, fold::Gathered, select};
+use super::{
+    Resolution, Warnings,
+    fold::{Fold, Gathered},
+    resolution::Resolutions,
+    select,
+};
 use crate::store::{StoredSeries, Warning};
 
 /// The metrics of an annotated function.
@@ -54,6 +59,7 @@ pub struct FunctionStats {
     /// Errors by their type.
     pub errors_by_type: BTreeMap<String, u64>,
     durations: Distribution,
+    resolutions: Resolutions,
     warnings: Warnings,
 }
 
@@ -104,6 +110,12 @@ impl FunctionStats {
         &self.durations
     }
 
+    /// How fine the data are that the answer comes from, the finest first; empty if the window has none of the function.
+    #[must_use]
+    pub fn resolutions(&self) -> &[Resolution] {
+        self.resolutions.as_slice()
+    }
+
     /// Damaged rows in the window. Empty means that the answer is complete.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
@@ -123,11 +135,13 @@ impl FunctionStats {
             in_flight: 0,
             errors_by_type: BTreeMap::new(),
             durations: Distribution::new(),
+            resolutions: Resolutions::NONE,
             warnings,
         }
     }
 
     fn add(&mut self, series: &StoredSeries, fold: Fold) {
+        self.resolutions.note_all(&fold.resolutions);
         match series.name.as_str() {
             CALLS => {
                 let increase = whole(fold.increase);

@@ -1,8 +1,10 @@
 //! Questions to a store: which series, over which window, in which form.
 //!
 //! - `select`: which function is meant by a name, and what to say when none or several are.
-//! - `fold`: rows of a window into increases, last values and distributions.
-//! - `function`, `series`: the two forms of answer.
+//! - `fold`: rows of a window into increases, last values and distributions; `step`: into those of many steps, which
+//!   `grid` lays out.
+//! - `function`, `series`, `group`, `latest`, `page`: the forms of answer; `summary`, `info`, `resolution`: their parts;
+//!   `thin`: fewer points that look the same.
 //! - `alias`: short names for figures of a host; `sum`: series added up, where such a name stands for several.
 //!
 //! The answers are computed from the stored rows alone, so that a query in the recording process and one in another
@@ -11,11 +13,21 @@
 mod alias;
 mod fold;
 mod function;
+mod grid;
+mod group;
+mod info;
+mod latest;
+mod page;
+mod resolution;
 mod select;
 mod series;
+mod step;
 mod sum;
+mod summary;
+mod thin;
 
 use std::{
+    cmp::Ordering,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -23,13 +35,16 @@ use std::{
 use monitor_core::SlowCall;
 
 pub(crate) use self::alias::{Alias, Form};
-use self::{
-    fold::{Gathered, gather},
-    select::Selector,
-};
+use self::{fold::gather, select::Selector};
 pub use self::{
     function::FunctionStats,
+    group::{Group, Steps},
+    info::SeriesInfo,
+    latest::Latest,
+    page::{Points, Reading, Stored},
+    resolution::Resolution,
     series::{Point, Series},
+    summary::Summary,
 };
 use crate::{
     error::Error,
@@ -47,12 +62,21 @@ impl Store {
             service: None,
             tags: Vec::new(),
             span: Span::Everything,
+            group_by: None,
+            step: None,
+            at_most: None,
         }
     }
 }
 
-/// A question to a store. Steps narrow it; [`stats`](Self::stats), [`functions`](Self::functions) and
-/// [`series`](Self::series) answer it.
+/// A question to a store. Steps narrow it; what is asked for last answers it:
+///
+/// - [`stats`](Self::stats), [`functions`](Self::functions): what functions did.
+/// - [`series`](Self::series): series with their points; [`latest`](Self::latest): with their newest value only;
+///   [`points`](Self::points): everything that is stored of them, page by page.
+/// - [`groups`](Self::groups), [`steps`](Self::steps): increases, rates, extremes and quantiles of series, one by one or
+///   grouped by labels, over the window or step by step.
+/// - [`slow_calls`](Self::slow_calls): single calls.
 ///
 /// Without a window it covers everything stored. A window is half open: it contains its end, not its beginning, so that
 /// adjoining windows add up.
@@ -73,7 +97,7 @@ impl Store {
 /// # Ok::<(), monitor_sinks::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "a query does nothing until it is asked for stats, functions or series"]
+#[must_use = "a query does nothing until it is asked for an answer, such as stats, functions or series"]
 pub struct Query {
     store: Store,
     function: Option<String>,
@@ -81,6 +105,17 @@ pub struct Query {
     service: Option<String>,
     tags: Vec<(String, String)>,
     span: Span,
+    group_by: Option<Vec<String>>,
+    step: Option<Duration>,
+    at_most: Option<usize>,
+}
+
+/// A step of a query that not every answer can follow.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    GroupBy,
+    Step,
+    AtMost,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -155,6 +190,7 @@ impl Query {
             ));
         };
         self.refuse_metric("stats()")?;
+        self.refuse(Part::ALL, "stats() answers for one function as a whole", "ask for groups() or steps()")?;
         let asked = self.checked(SystemTime::now())?;
         let reader = self.store.reader()?;
         let all = reader.series(Some(&function::METRICS))?;
@@ -174,6 +210,7 @@ impl Query {
     /// store without functions gives an empty list.
     pub fn functions(&self) -> Result<Vec<FunctionStats>, Error> {
         self.refuse_metric("functions()")?;
+        self.refuse(Part::ALL, "functions() answers for each function as a whole", "ask for groups() or steps()")?;
         let asked = self.checked(SystemTime::now())?;
         let reader = self.store.reader()?;
         let mut matching = reader.series(Some(&function::METRICS))?;
@@ -194,14 +231,65 @@ impl Query {
     /// A counter or gauge that did not change in the window is there without points, as long as its recording goes on;
     /// [`Series::last`] gives its value. Other series without a point in the window are left out.
     ///
+    /// With [`at_most`](Self::at_most) a series has no more points than that. They are ones that are stored: of every
+    /// stretch of time the first, the last, the smallest and the largest, so that peaks stay and a line through them looks
+    /// as one through all. Increase and distribution are those of all points.
+    ///
     /// # Errors
     ///
     /// If the metric, function, service or tag asked for is unknown ([`Error::is_unknown_name`]), if a function is asked
     /// for a metric that is none of functions ([`Error::is_invalid_setting`]), or if the store cannot be read.
     pub fn series(&self) -> Result<Vec<Series>, Error> {
+        self.refuse(
+            &[Part::GroupBy, Part::Step],
+            "series() answers with single series and what is stored of them",
+            "ask for groups() or steps()",
+        )?;
         let asked = self.checked(SystemTime::now())?;
+        if let Some(most) = self.at_most {
+            group::check_most(most)?;
+        }
         let reader = self.store.reader()?;
-        let (mut matching, alias) = self.named(&reader)?;
+        let (mut matching, alias) = self.matching(&reader)?;
+        matching.sort_by(by_name);
+        let gathered = gather(&reader, asked, &matching, true)?;
+        let mut answers = match alias {
+            None => series::answers(matching, gathered),
+            Some(alias) => self.shortly(&reader, asked, alias, matching, gathered)?,
+        };
+        if let Some(most) = self.at_most {
+            for answer in &mut answers {
+                thin::thin(&mut answer.points, most);
+            }
+        }
+        Ok(answers)
+    }
+
+    /// The calls that took longer than the bound of their function (`slow = "250ms"`), newest first, at most 1,000.
+    ///
+    /// A store keeps the newest 10,000 of all functions.
+    ///
+    /// # Errors
+    ///
+    /// If the function asked for is unknown or ambiguous, or the store cannot be read.
+    pub fn slow_calls(&self) -> Result<Vec<SlowCall>, Error> {
+        self.refuse(Part::ALL, "slow_calls() answers with single calls", "ask for functions()")?;
+        let asked = self.asked(SystemTime::now())?;
+        let reader = self.store.reader()?;
+        let path = match &self.function {
+            Some(name) => Some(self.selector().function(name, &reader.series(Some(&function::METRICS))?)?),
+            None => None,
+        };
+        reader.slow_calls(asked.window, |call| {
+            let named = path.as_ref().is_none_or(|path| *path == select::join(&call.module, &call.function));
+            let served = self.service.is_none() || self.service == call.service;
+            named && served && self.tags.iter().all(|tag| call.tags.contains(tag))
+        })
+    }
+
+    /// The series that match; with the short name, if one was asked for.
+    fn matching(&self, reader: &Reader) -> Result<(Vec<StoredSeries>, Option<&'static Alias>), Error> {
+        let (mut matching, alias) = self.named(reader)?;
         if let Some(function) = &self.function {
             if let Some(metric) = &self.metric
                 && !matching.iter().any(select::is_function)
@@ -217,33 +305,18 @@ impl Query {
         }
         self.selector().check(&matching)?;
         matching.retain(|series| self.keeps(series));
-        matching.sort_by(|a, b| (&a.name, &a.service, &a.labels).cmp(&(&b.name, &b.service, &b.labels)));
-        let gathered = gather(&reader, asked, &matching, true)?;
-        match alias {
-            None => Ok(series::answers(matching, gathered)),
-            Some(alias) => self.shortly(&reader, asked, alias, matching, gathered),
-        }
+        Ok((matching, alias))
     }
 
-    /// The calls that took longer than the bound of their function (`slow = "250ms"`), newest first, at most 1,000.
-    ///
-    /// A store keeps the newest 10,000 of all functions.
-    ///
-    /// # Errors
-    ///
-    /// If the function asked for is unknown or ambiguous, or the store cannot be read.
-    pub fn slow_calls(&self) -> Result<Vec<SlowCall>, Error> {
-        let asked = self.asked(SystemTime::now())?;
-        let reader = self.store.reader()?;
-        let path = match &self.function {
-            Some(name) => Some(self.selector().function(name, &reader.series(Some(&function::METRICS))?)?),
-            None => None,
-        };
-        reader.slow_calls(asked.window, |call| {
-            let named = path.as_ref().is_none_or(|path| *path == select::join(&call.module, &call.function));
-            let served = self.service.is_none() || self.service == call.service;
-            named && served && self.tags.iter().all(|tag| call.tags.contains(tag))
-        })
+    /// The series that match, where a short name would not do.
+    fn matching_in_full(&self, reader: &Reader) -> Result<Vec<StoredSeries>, Error> {
+        match self.matching(reader)? {
+            (matching, None) => Ok(matching),
+            (_, Some(alias)) => Err(Error::setting(format!(
+                "`{}` is a short name, which only series() knows; ask for metric(\"{}\")",
+                alias.name, alias.metric
+            ))),
+        }
     }
 
     /// The series of the metric asked for, or all; with the short name, if it is one.
@@ -260,41 +333,6 @@ impl Query {
         Ok((alias.select(reader.series(Some(&[alias.metric]))?)?, Some(alias)))
     }
 
-    /// The answers for a short name.
-    fn shortly(
-        &self,
-        reader: &Reader,
-        asked: Asked,
-        alias: &Alias,
-        matching: Vec<StoredSeries>,
-        gathered: Gathered,
-    ) -> Result<Vec<Series>, Error> {
-        let (matching, gathered) = match alias.form {
-            Form::SumOver(labels) => {
-                let (series, folds) = sum::sums(matching, gathered.folds, labels);
-                (series, Gathered { folds, ..gathered })
-            }
-            _ => (matching, gathered),
-        };
-        let answers = series::answers(matching, gathered).into_iter().map(|answer| answer.renamed(alias.name));
-        Ok(match alias.form {
-            Form::Same | Form::SumOver(_) => answers.collect(),
-            Form::Percent => answers.map(|answer| answer.percent_of(1.0)).collect(),
-            Form::PercentOf(whole) => {
-                let wholes: Vec<_> =
-                    reader.series(Some(&[whole]))?.into_iter().filter(|whole| self.of_service(whole)).collect();
-                let wholes = series::answers(wholes.clone(), gather(reader, asked, &wholes, true)?);
-                let whole = |service: &str| Some(wholes.iter().find(|whole| whole.service == service)?.last()?.value);
-                let share = |answer: Series| whole(&answer.service).map(|whole| answer.percent_of(whole));
-                answers.filter_map(share).collect()
-            }
-        })
-    }
-
-    fn of_service(&self, series: &StoredSeries) -> bool {
-        Selector { service: self.service.as_deref(), tags: &[] }.keeps(series)
-    }
-
     fn keeps(&self, series: &StoredSeries) -> bool {
         self.selector().keeps(series)
     }
@@ -307,6 +345,19 @@ impl Query {
                 "{answer} answers for functions with all their metrics; leave metric(\"{}\") out, or ask for series()",
                 select::cut(metric)
             ))),
+        }
+    }
+
+    /// Refuses steps that an answer does not follow: they would be left unheard.
+    fn refuse(&self, parts: &[Part], answer: &str, instead: &str) -> Result<(), Error> {
+        let given = |part: &&Part| match part {
+            Part::GroupBy => self.group_by.is_some(),
+            Part::Step => self.step.is_some(),
+            Part::AtMost => self.at_most.is_some(),
+        };
+        match parts.iter().find(given) {
+            None => Ok(()),
+            Some(part) => Err(Error::setting(format!("{answer}; leave {}(...) out, or {instead}", part.name()))),
         }
     }
 
@@ -343,6 +394,23 @@ impl Query {
             }
         }
     }
+}
+
+impl Part {
+    const ALL: &[Self] = &[Self::GroupBy, Self::Step, Self::AtMost];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::GroupBy => "group_by",
+            Self::Step => "step",
+            Self::AtMost => "at_most",
+        }
+    }
+}
+
+/// By name, service and labels. The store has them nearly in this order already.
+fn by_name(a: &StoredSeries, b: &StoredSeries) -> Ordering {
+    (&a.name, &a.service, &a.labels).cmp(&(&b.name, &b.service, &b.labels))
 }
 
 /// A damaged row is told of in every answer that it touches; they share one list.

@@ -123,6 +123,11 @@ pub(super) fn unknown_metric(name: &str, all: &[StoredSeries]) -> Error {
     unknown("metric", name, known.iter().map(|&known| (known, known.to_owned())))
 }
 
+/// The error for a label that is grouped by and that none of the series has.
+pub(super) fn unknown_label(label: &str, known: &BTreeSet<&str>) -> Error {
+    unknown("label", label, known.iter().map(|&known| (known, known.to_owned())))
+}
+
 /// The error for a short name whose metric the store does not hold.
 pub(super) fn unknown_short(name: &str, metric: &str) -> Error {
     let message = format!(

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use monitor_core::{Distribution, MetricKind};
 
-use super::{Warnings, fold::Gathered};
+use super::{
+    Resolution, Warnings,
+    fold::{Fold, Gathered},
+    resolution::Resolutions,
+};
 use crate::store::{StoredSeries, Warning};
 
 /// A value at a time.
@@ -42,6 +46,7 @@ pub struct Series {
     carried: Option<Point>,
     increase: f64,
     distribution: Distribution,
+    resolutions: Resolutions,
     warnings: Warnings,
 }
 
@@ -70,6 +75,12 @@ impl Series {
         &self.distribution
     }
 
+    /// How fine the data are that the answer comes from, the finest first; empty if the window has no point.
+    #[must_use]
+    pub fn resolutions(&self) -> &[Resolution] {
+        self.resolutions.as_slice()
+    }
+
     /// Damaged rows in the window. Empty means that the answer is complete.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
@@ -94,9 +105,9 @@ impl Series {
 
 /// The answers for `series`, without those that have no point and no value that holds.
 pub(super) fn answers(series: Vec<StoredSeries>, gathered: Gathered) -> Vec<Series> {
-    let is_known = |fold: &super::fold::Fold| !fold.points.is_empty() || fold.carried.is_some();
+    let is_known = |fold: &Fold| !fold.points.is_empty() || fold.carried.is_some();
     let known = series.into_iter().zip(gathered.folds).filter(|(_, fold)| is_known(fold));
-    let answer = |(series, fold): (StoredSeries, super::fold::Fold)| {
+    let answer = |(series, fold): (StoredSeries, Fold)| {
         let distribution = fold.merged.into_distribution();
         let increase = match series.kind {
             MetricKind::Counter => fold.increase.as_f64(),
@@ -113,6 +124,7 @@ pub(super) fn answers(series: Vec<StoredSeries>, gathered: Gathered) -> Vec<Seri
             carried: fold.carried,
             increase,
             distribution,
+            resolutions: fold.resolutions,
             warnings: gathered.warnings.clone(),
         }
     };

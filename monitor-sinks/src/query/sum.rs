@@ -38,6 +38,9 @@ fn sum(kind: MetricKind, folds: &[Fold]) -> Fold {
         let carried = folds.iter().filter_map(|fold| fold.carried);
         sum.carried = carried.reduce(|a, b| Point { time: a.time.max(b.time), value: a.value + b.value });
     }
+    for fold in folds {
+        sum.resolutions.note_all(&fold.resolutions);
+    }
     sum.increase = folds.iter().fold(Number::ZERO, |sum, fold| sum + fold.increase);
     sum
 }

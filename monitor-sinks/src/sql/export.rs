@@ -161,7 +161,7 @@ fn write(store: &Store, path: &Path, mut progress: impl FnMut(TableProgress)) ->
 
     let session = Arc::new(Session::new(store.clone(), None));
     let reader = store.reader()?;
-    let extent = reader.extent()?;
+    let extent = reader.covered()?.map(|covered| (covered.after.saturating_add(1), covered.until));
     // Nothing is read through this connection but the tables of samples, which have connections of their own.
     let (_, connection) = reader.into_parts();
     let explain = |error| failure::explain(error, "", &session, &connection);

@@ -29,8 +29,10 @@ pub(crate) struct Back {
 /// A look back that is going on.
 struct Looking<'a> {
     connection: &'a Connection,
-    /// The series that are not found yet, with their places.
-    open: Vec<(u64, usize)>,
+    /// The series, ascending, each with its place until it is found.
+    wanted: Vec<(u64, Option<usize>)>,
+    /// How many are not found yet.
+    open: usize,
     newest: Option<(i64, u64)>,
     is_damaged: bool,
 }
@@ -44,9 +46,10 @@ impl Back {
         oldest: i64,
         visit: &mut dyn FnMut(usize, i64, Entry<'_>),
     ) -> rusqlite::Result<Self> {
-        let mut open: Vec<(u64, usize)> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-        open.sort_unstable();
-        let mut looking = Looking { connection, open, newest: None, is_damaged: false };
+        let mut wanted: Vec<(u64, Option<usize>)> =
+            ids.iter().enumerate().map(|(place, id)| (*id, Some(place))).collect();
+        wanted.sort_unstable();
+        let mut looking = Looking { connection, open: wanted.len(), wanted, newest: None, is_damaged: false };
         let is_over = looking.rows(until, oldest, visit)? || looking.segments(until, oldest, visit)?;
         let complete = !looking.is_damaged && (is_over || (looking.newest.is_none() && !any_until(connection, until)?));
         Ok(Self { complete, newest: looking.newest })
@@ -77,7 +80,7 @@ impl Looking<'_> {
             for (id, entry) in found.entries().flatten() {
                 self.take(id, ts, entry, visit);
             }
-            if found.full || self.open.is_empty() {
+            if found.full || self.open == 0 {
                 return Ok(true);
             }
         }
@@ -98,7 +101,7 @@ impl Looking<'_> {
             }
             before = Some(segment.cursor());
             let mut last: Option<i64> = None;
-            let ids: Vec<u64> = self.open.iter().map(|open| open.0).collect();
+            let ids: Vec<u64> = self.wanted.iter().filter(|wanted| wanted.1.is_some()).map(|wanted| wanted.0).collect();
             let mut found: Vec<Option<(i64, Kept)>> = ids.iter().map(|_| None).collect();
             let window = Window { after: segment.t0.saturating_sub(1), until };
             Walk::new(self.connection, &ids, Detail::Merged).one(&segment, window, &mut |what| match what {
@@ -109,6 +112,7 @@ impl Looking<'_> {
                 }
                 Found::Flush { ts, .. } => last = Some(ts),
                 Found::Damaged(_) => self.is_damaged = true,
+                Found::Tier(_) => {}
             })?;
             let Some(last) = last else { continue };
             if !self.is_same(last, segment.run) {
@@ -119,7 +123,7 @@ impl Looking<'_> {
                     self.take(*id, ts, kept.entry(), visit);
                 }
             }
-            if self.open.is_empty() || lasts(&segment, last) {
+            if self.open == 0 || lasts(&segment, last) {
                 return Ok(true);
             }
         }
@@ -135,8 +139,10 @@ impl Looking<'_> {
         if matches!(entry, Entry::Distribution(_)) {
             return;
         }
-        if let Ok(at) = self.open.binary_search_by_key(&id, |open| open.0) {
-            let (_, place) = self.open.remove(at);
+        if let Ok(at) = self.wanted.binary_search_by_key(&id, |wanted| wanted.0)
+            && let Some(place) = self.wanted[at].1.take()
+        {
+            self.open -= 1;
             visit(place, ts, entry);
         }
     }

@@ -16,6 +16,7 @@ use super::{
     entry::Entry,
     merger::Merger,
     series::{self, StoredSeries},
+    tier::Tier,
     walk::{self, Detail, Found, Walk},
 };
 use crate::util::time::duration_micros;
@@ -170,7 +171,7 @@ fn gather(connection: &Connection, functions: &[Function], window: Window) -> ru
     let (ids, parts): (Vec<u64>, Vec<(usize, Part)>) =
         series.flat_map(|(place, function)| function.series.iter().map(move |&(id, part)| (id, (place, part)))).unzip();
     let mut buckets = Vec::new();
-    Walk::new(connection, &ids, Detail::Merged).run(window, &mut |found| {
+    Walk::new(connection, &ids, Detail::Merged).run(window, Tier::Raw, &mut |found| {
         let Found::Entry { place, entry, .. } = found else { return };
         let (function, part) = parts[place];
         rows[function].take(part, entry, &mut buckets);

@@ -1,4 +1,5 @@
-//! The newest value of each counter and gauge, in plain columns for strangers.
+//! The newest value of each counter and gauge, in plain columns for strangers; and where our own readers look for series
+//! that the newest recording does not have.
 
 use monitor_core::{Sample, Value};
 use rusqlite::{Connection, params};
@@ -18,4 +19,11 @@ pub(super) fn write(connection: &Connection, ts: i64, samples: &[(u64, Sample<'_
         upsert.execute(params![series.cast_signed(), ts, value])?;
     }
     Ok(())
+}
+
+/// Series with the time as of which their values were noted.
+pub(super) fn load(connection: &Connection) -> rusqlite::Result<Vec<(u64, i64, f64)>> {
+    let mut statement = connection.prepare_cached("SELECT series, ts, value FROM last_value ORDER BY series")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, row.get(2)?)))?;
+    rows.collect()
 }

@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 
 use monitor_core::{MetricKind, Number, Sample, Value};
 
-use super::{Detail, Entry, Found, Origin, Retention, Settings, Store, Window, Writer};
+use super::{Detail, Entry, Found, Origin, Retention, Settings, Store, Tier, Window, Writer};
 use crate::{random::Random, registry::key, util::time::from_micros};
 
 const START: i64 = 1_700_000_040_000_000;
@@ -201,7 +201,7 @@ fn windows_keep_the_extremes_and_the_mean_of_a_gauge() {
     let queue = reader.series(Some(&["queue"])).unwrap()[0].id;
     let mut windows = 0;
     reader
-        .walk(&[queue], Window::ALL, Detail::Each, &mut |found| {
+        .walk(&[queue], Window::ALL, Detail::Each, Tier::Raw, &mut |found| {
             let Found::Entry { ts, entry: Entry::Span(span), .. } = found else { return };
             windows += 1;
             let of: Vec<f64> = recorded

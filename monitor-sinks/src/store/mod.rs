@@ -6,8 +6,8 @@
 //!   calls.
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
 //! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`.
-//! - `walk`, `back`: reading forwards, in one go or page by page, and backwards; `check`: looking for damage; `reader`:
-//!   the connection.
+//! - `plan`, `walk`, `back`: reading forwards, from which tier, in one go or page by page, and backwards; `check`: looking
+//!   for damage; `reader`: the connection.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
 //! about a thousand times the bytes on the way to the disk. Later the rows of many flushes are sealed into one chunk a
@@ -34,6 +34,7 @@ mod maintenance;
 mod merger;
 mod migration;
 mod origin;
+mod plan;
 mod reader;
 mod retention;
 mod rollup;
@@ -57,11 +58,13 @@ pub use self::tier::Retention;
 pub(crate) use self::{
     back::Back,
     entry::{Encoded, Entry, Span},
+    merger::Merger,
     origin::{Origin, Placed},
     reader::{Reader, Window},
     series::StoredSeries,
+    tier::Tier,
     walk::{Detail, Found, Pages},
-    writer::{Settings, Writer},
+    writer::{FULL_EVERY_US, Settings, Writer},
 };
 
 /// A metric store, opened for reading.
@@ -157,7 +160,7 @@ impl fmt::Display for Warning {
 }
 
 /// A bounded list of warnings.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Warnings {
     list: Vec<Warning>,
     more: u64,

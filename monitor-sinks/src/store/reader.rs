@@ -10,12 +10,14 @@ use super::{
     back::Back,
     check,
     entry::Entry,
+    latest,
     lease::Quiet,
     origin::Origin,
-    schema,
+    plan, schema,
     series::{self, StoredSeries},
     slow,
-    walk::{self, Detail, Found, Pages, Walk},
+    tier::Tier,
+    walk::{Detail, Found, Pages, Walk},
     writer::INTERVAL_KEY,
 };
 use crate::error::Error;
@@ -68,7 +70,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The series called one of `names`, or all of them, by ascending number.
+    /// The series called one of `names`, or all of them, of one name in the order of service and labels.
     pub(crate) fn series(&self, names: Option<&[&str]>) -> Result<Vec<StoredSeries>, Error> {
         series::load(&self.connection, names).map_err(|error| self.failed(error))
     }
@@ -87,15 +89,39 @@ impl Reader {
             .map_err(|error| self.failed(error))
     }
 
-    /// Visits what there is of the series `ids` in `window`; see [`Walk`].
+    /// Visits what there is of the series `ids` in `window`, in windows of tiers up to `coarsest` where these do; see
+    /// [`Walk`].
     pub(crate) fn walk(
         &self,
         ids: &[u64],
         window: Window,
         detail: Detail,
+        coarsest: Tier,
         visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<(), Error> {
-        Walk::new(&self.connection, ids, detail).run(window, visit).map_err(|error| self.failed(error))
+        Walk::new(&self.connection, ids, detail).run(window, coarsest, visit).map_err(|error| self.failed(error))
+    }
+
+    /// Has everything that `read` reads be of one moment.
+    pub(crate) fn at_once<T>(&self, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let _snapshot = self.connection.unchecked_transaction().map_err(|error| self.failed(error))?;
+        read()
+    }
+
+    /// The span that the file covers; `None` if nothing is in it.
+    pub(crate) fn covered(&self) -> Result<Option<Window>, Error> {
+        plan::covered(&self.connection).map_err(|error| self.failed(error))
+    }
+
+    /// The earliest time after `after` at which there is something.
+    pub(crate) fn next(&self, after: i64) -> Result<Option<i64>, Error> {
+        plan::next(&self.connection, after).map_err(|error| self.failed(error))
+    }
+
+    /// The series whose newest value is noted in plain columns, with the time and the value, by ascending number. A minute
+    /// may be missing, and so are values that are not a number.
+    pub(crate) fn noted(&self) -> Result<Vec<(u64, i64, f64)>, Error> {
+        latest::load(&self.connection).map_err(|error| self.failed(error))
     }
 
     /// Begins to page through what there is of the series `ids` in `window`; see [`Pages`].
@@ -111,11 +137,6 @@ impl Reader {
     /// The numbers of the series that come from `origin`, ascending.
     pub(crate) fn of_origin(&self, origin: Origin) -> Result<Vec<u64>, Error> {
         series::of_origin(&self.connection, origin).map_err(|error| self.failed(error))
-    }
-
-    /// The first and the last time that there is anything of, in any tier.
-    pub(crate) fn extent(&self) -> Result<Option<(i64, i64)>, Error> {
-        walk::extent(&self.connection).map_err(|error| self.failed(error))
     }
 
     /// The connection itself, for statements of the user's, and what keeps writers away while it is read from, if there

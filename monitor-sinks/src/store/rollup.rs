@@ -81,7 +81,7 @@ const fn before(ts: i64, span: i64) -> i64 {
 }
 
 /// The first time of a tier after `after`.
-fn first(connection: &Connection, tier: Tier, after: i64) -> rusqlite::Result<Option<i64>> {
+pub(super) fn first(connection: &Connection, tier: Tier, after: i64) -> rusqlite::Result<Option<i64>> {
     let sealed =
         segment::next(connection, tier, Cursor::after(after))?.map(|segment| segment.t0.max(after.saturating_add(1)));
     if sealed.is_some() || tier != Tier::Raw {

@@ -56,7 +56,8 @@ pub(super) fn resolve(
     Ok(u64::try_from(id).ok())
 }
 
-/// The series called one of `names`, or all of them, by ascending number. Entries that make no sense are left out.
+/// The series called one of `names`, or all of them, of one name in the order of service and labels. Entries that make no
+/// sense are left out.
 pub(super) fn load(connection: &Connection, names: Option<&[&str]>) -> rusqlite::Result<Vec<StoredSeries>> {
     let columns = "SELECT id, name, kind, unit, service, labels FROM series";
     let mut found = Vec::new();
@@ -70,7 +71,7 @@ pub(super) fn load(connection: &Connection, names: Option<&[&str]>) -> rusqlite:
     };
     match names {
         None => {
-            let mut statement = connection.prepare(columns)?;
+            let mut statement = connection.prepare(&format!("{columns} ORDER BY name, service, labels"))?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 take(row)?;
@@ -87,7 +88,6 @@ pub(super) fn load(connection: &Connection, names: Option<&[&str]>) -> rusqlite:
             }
         }
     }
-    found.sort_unstable_by_key(|series| series.id);
     Ok(found)
 }
 

@@ -61,6 +61,11 @@ impl Tier {
         let past = ts.rem_euclid(step);
         if past == 0 { ts } else { ts.saturating_add(step - past) }
     }
+
+    /// The end of the last window that is over at `ts`.
+    pub(crate) const fn window_start(self, ts: i64) -> i64 {
+        ts.saturating_sub(ts.rem_euclid(self.step_us()))
+    }
 }
 
 /// How long data are kept, and how much of them.

@@ -8,8 +8,8 @@
 //! Entries of one series come in the order of time. Those of different series do not: a segment is walked series by
 //! series.
 //!
-//! Where single flushes have been dropped, windows stand in for them: of hours, then of minutes, then the flushes that
-//! there are. The recording that wrote an entry is told with it, so that totals can be told from those of another one.
+//! Where single flushes have been dropped, or windows will do, windows stand in for them; see `plan`. The recording that
+//! wrote an entry is told with it, so that totals can be told from those of another one.
 
 mod page;
 
@@ -22,6 +22,7 @@ use super::{
     chunk::{Scratch, counter, gauge, merged, values},
     entry::{Encoded, Entry, Span},
     head::Row,
+    plan::{Part, parts},
     rows,
     segment::{self, Chunk, Cursor, Segment},
     tier::Tier,
@@ -39,6 +40,8 @@ const CHUNKS: usize = 32;
 pub(crate) enum Found<'a> {
     /// An entry of the series at this place of those asked for.
     Entry { place: usize, ts: i64, run: u64, entry: Entry<'a> },
+    /// What follows is of this tier.
+    Tier(Tier),
     /// A flush of a recording, the latest of those that a step has seen.
     Flush { ts: i64, run: u64 },
     /// Something that should have been there could not be read.
@@ -50,13 +53,6 @@ pub(crate) enum Found<'a> {
 pub(crate) enum Detail {
     Each,
     Merged,
-}
-
-/// A stretch of time that one tier answers for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Part {
-    tier: Tier,
-    window: Window,
 }
 
 /// What a walk has still to visit of a part.
@@ -102,12 +98,18 @@ impl<'a> Walk<'a> {
         Self { connection, ids, places, detail, room: Room::default() }
     }
 
-    /// Visits all entries in `window`.
-    pub(crate) fn run(&mut self, window: Window, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<()> {
+    /// Visits all entries in `window`. Where whole windows of tiers up to `coarsest` lie in it, these do.
+    pub(crate) fn run(
+        &mut self,
+        window: Window,
+        coarsest: Tier,
+        visit: &mut dyn FnMut(Found<'_>),
+    ) -> rusqlite::Result<()> {
         if self.ids.is_empty() {
             return Ok(());
         }
-        for part in parts(self.connection, window)? {
+        for part in parts(self.connection, window, coarsest)? {
+            visit(Found::Tier(part.tier));
             self.part(part, visit)?;
         }
         Ok(())
@@ -418,36 +420,4 @@ pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
         Some(oldest) => Ok(Some(oldest)),
         None => connection.prepare_cached("SELECT min(ts) FROM unsealed")?.query_row([], |row| row.get(0)),
     }
-}
-
-/// The first and the last time of all tiers.
-pub(super) fn extent(connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
-    let sql = "SELECT min(first), max(last) FROM (
-                   SELECT min(t0) AS first, max(t1) AS last FROM segment
-                   UNION ALL SELECT min(ts), max(ts) FROM unsealed)";
-    let ends: (Option<i64>, Option<i64>) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(ends.0.zip(ends.1))
-}
-
-/// Which tier answers for which part of a window, in the order of time.
-fn parts(connection: &Connection, window: Window) -> rusqlite::Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    let mut until = window.until;
-    let mut since = oldest(connection)?;
-    let mut finer = Tier::Raw;
-    for tier in Tier::ROLLED {
-        // What the finer tier has from some time on, this one is only asked for before it.
-        let Some(newest) = segment::newest(connection, tier)? else { continue };
-        let border = since.map_or(newest, |since| tier.window_end(since).min(newest));
-        if segment::oldest(connection, tier)?.is_none_or(|oldest| since.is_some_and(|since| oldest >= since)) {
-            continue;
-        }
-        parts.push(Part { tier: finer, window: Window { after: window.after.max(border), until } });
-        (until, finer) = (until.min(border), tier);
-        since = segment::oldest(connection, tier)?;
-    }
-    parts.push(Part { tier: finer, window: Window { after: window.after, until } });
-    parts.retain(|part| part.window.after < part.window.until);
-    parts.reverse();
-    Ok(parts)
 }

@@ -1,7 +1,9 @@
 //! What the tests of the public interface share.
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
+pub(crate) mod random;
 pub(crate) mod registry;
+pub(crate) mod tape;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,7 +15,10 @@ use std::{
 use monitor_core::Sample;
 use monitor_sinks::{Builder, Monitor, runtime::Source};
 
-pub(crate) use self::registry::{Registry, key};
+pub(crate) use self::{
+    random::Random,
+    registry::{Registry, key},
+};
 
 /// Longer than any test, so that rows are written only when a test says so.
 pub(crate) const NEVER: Duration = Duration::from_hours(1);

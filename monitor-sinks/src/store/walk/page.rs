@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use rusqlite::Connection;
 
 use super::{Detail, Found, Left, Part, Walk, parts};
-use crate::store::Window;
+use crate::store::{Tier, Window};
 
 /// What is left of a walk.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Pages {
 impl Pages {
     /// All pages of the series `ids` in `window`. The resolution of each part is settled now.
     pub(crate) fn new(connection: &Connection, ids: Vec<u64>, window: Window) -> rusqlite::Result<Self> {
-        let parts = if ids.is_empty() { Vec::new() } else { parts(connection, window)? };
+        let parts = if ids.is_empty() { Vec::new() } else { parts(connection, window, Tier::Raw)? };
         Ok(Self { ids, parts: parts.into(), left: None })
     }
 

@@ -7,7 +7,7 @@ use monitor_core::MetricKind;
 use super::*;
 use crate::{
     registry::{Registry, key},
-    store::{Detail, Entry, Found, Origin, Store, Window, head::Row},
+    store::{Detail, Entry, Found, Origin, Store, Tier, Window, head::Row},
 };
 
 const START: i64 = 1_700_000_040_000_000;
@@ -187,7 +187,7 @@ fn a_failed_flush_is_made_up_for_by_the_next() {
     let reader = Store::open_read_only(&path).unwrap().reader().unwrap();
     let mut increases = Vec::new();
     reader
-        .walk(&[1], Window::ALL, Detail::Each, &mut |found| {
+        .walk(&[1], Window::ALL, Detail::Each, Tier::Raw, &mut |found| {
             if let Found::Entry { entry: Entry::Counter { increase, .. }, .. } = found {
                 increases.push(increase);
             }
