@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     OtherApplication { path: PathBuf, application_id: i32 },
     SchemaTooNew { path: PathBuf, found: i64, known: i64 },
     Empty { path: PathBuf },
+    Exists { path: PathBuf },
+    Incomplete { path: PathBuf },
     InUse { path: PathBuf, holder: Option<u32> },
     Locked { path: PathBuf, waited: Duration },
     Full { path: PathBuf, source: Source },
@@ -94,6 +96,12 @@ impl Error {
     #[must_use]
     pub fn is_in_use(&self) -> bool {
         matches!(self.kind(), Kind::InUse { .. })
+    }
+
+    /// Whether a file that was to be made is there already. It was left alone.
+    #[must_use]
+    pub fn is_already_there(&self) -> bool {
+        matches!(self.kind(), Kind::Exists { .. })
     }
 
     /// Whether the path leads to a folder instead of a file.
@@ -279,6 +287,12 @@ impl fmt::Display for Error {
                 "metric store {} is empty; start a recording program on it first, or check the path",
                 path.display()
             ),
+            Kind::Exists { path } => {
+                write!(f, "there is a file {} already, and it is not replaced; choose another name", path.display())
+            }
+            Kind::Incomplete { path } => {
+                write!(f, "{} does not hold what was copied to it; try again, or check the disk", path.display())
+            }
             Kind::InUse { path, holder } => write!(
                 f,
                 "metric store {} is in use: {} is recording to it; stop that recording, or give each its own file",
@@ -385,6 +399,8 @@ mod tests {
             Kind::OtherApplication { path: path.clone(), application_id: 7 },
             Kind::SchemaTooNew { path: path.clone(), found: 9, known: 1 },
             Kind::Empty { path: path.clone() },
+            Kind::Exists { path: path.clone() },
+            Kind::Incomplete { path: path.clone() },
             Kind::InUse { path: path.clone(), holder: None },
             Kind::Locked { path, waited: Duration::from_secs(2) },
         ];

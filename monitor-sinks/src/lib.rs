@@ -53,5 +53,5 @@ pub use self::{
     error::Error,
     query::{FunctionStats, Point, Query, Series},
     runtime::{Builder, Monitor},
-    store::{Retention, Store, Warning},
+    store::{BackupProgress, Retention, Store, Warning},
 };

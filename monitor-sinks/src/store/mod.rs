@@ -14,6 +14,7 @@
 
 mod about;
 mod back;
+mod backup;
 mod ballast;
 #[doc(hidden)]
 pub mod bench;
@@ -22,6 +23,7 @@ mod check;
 pub(crate) mod chunk;
 mod entry;
 mod files;
+mod fresh;
 pub(crate) mod head;
 mod hourly;
 mod latest;
@@ -47,7 +49,7 @@ use std::{fmt, path::Path, sync::Arc, time::SystemTime};
 
 use crate::{error::Error, util::time};
 
-pub use self::tier::Retention;
+pub use self::{backup::BackupProgress, tier::Retention};
 
 pub(crate) use self::{
     back::Back,

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use monitor_core::SlowCall;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::{
     Warning,
@@ -14,7 +14,7 @@ use super::{
     schema,
     series::{self, StoredSeries},
     slow,
-    walk::{Detail, Found, Walk},
+    walk::{self, Detail, Found, Walk},
     writer::INTERVAL_KEY,
 };
 use crate::error::Error;
@@ -36,13 +36,28 @@ pub(crate) struct Reader {
     connection: Connection,
     path: Arc<Path>,
     /// Keeps writers away, if there was none. After the connection, which relies on it.
-    _quiet: Option<Quiet>,
+    quiet: Option<Quiet>,
 }
 
 impl Reader {
     pub(super) fn open(path: &Arc<Path>) -> Result<Self, Error> {
         let (connection, quiet) = schema::open_read_only(path)?;
-        Ok(Self { connection, path: Arc::clone(path), _quiet: quiet })
+        Ok(Self { connection, path: Arc::clone(path), quiet })
+    }
+
+    /// A transaction that sees the store as it is at its first look, until it is dropped.
+    pub(super) fn snapshot(&self) -> Result<Transaction<'_>, Error> {
+        self.connection.unchecked_transaction().map_err(|error| self.failed(error))
+    }
+
+    /// Whether nobody writes as long as this reader is there.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet.is_some()
+    }
+
+    /// The time of the newest row.
+    pub(super) fn newest(&self) -> Result<Option<i64>, Error> {
+        walk::newest(&self.connection).map_err(|error| self.failed(error))
     }
 
     /// The series called one of `names`, or all of them, by ascending number.
