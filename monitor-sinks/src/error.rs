@@ -43,6 +43,7 @@ pub(crate) enum Kind {
     Empty { path: PathBuf },
     Exists { path: PathBuf },
     Incomplete { path: PathBuf },
+    NothingFound { path: PathBuf },
     InUse { path: PathBuf, holder: Option<u32> },
     Locked { path: PathBuf, waited: Duration },
     Full { path: PathBuf, source: Source },
@@ -293,6 +294,11 @@ impl fmt::Display for Error {
             Kind::Incomplete { path } => {
                 write!(f, "{} does not hold what was copied to it; try again, or check the disk", path.display())
             }
+            Kind::NothingFound { path } => write!(
+                f,
+                "{} holds nothing of a metric store that could be saved; check the path, or look for a backup",
+                path.display()
+            ),
             Kind::InUse { path, holder } => write!(
                 f,
                 "metric store {} is in use: {} is recording to it; stop that recording, or give each its own file",
@@ -401,6 +407,7 @@ mod tests {
             Kind::Empty { path: path.clone() },
             Kind::Exists { path: path.clone() },
             Kind::Incomplete { path: path.clone() },
+            Kind::NothingFound { path: path.clone() },
             Kind::InUse { path: path.clone(), holder: None },
             Kind::Locked { path, waited: Duration::from_secs(2) },
         ];

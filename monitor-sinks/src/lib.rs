@@ -53,5 +53,5 @@ pub use self::{
     error::Error,
     query::{FunctionStats, Point, Query, Series},
     runtime::{Builder, Monitor},
-    store::{BackupProgress, Retention, Store, Warning},
+    store::{BackupProgress, Loss, Retention, Salvage, Store, Warning},
 };

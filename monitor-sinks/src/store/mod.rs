@@ -6,6 +6,7 @@
 //!   calls.
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
 //! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`.
+//! - `backup`, `salvage`: copies of a sound store and of a damaged one; `fresh`: a new file that is whole or absent.
 //! - `walk`, `back`: reading forwards and backwards; `check`: looking for damage; `reader`: the connection.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
@@ -36,6 +37,7 @@ mod origin;
 mod reader;
 mod retention;
 mod rollup;
+mod salvage;
 pub(crate) mod schema;
 mod seal;
 mod segment;
@@ -49,7 +51,11 @@ use std::{fmt, path::Path, sync::Arc, time::SystemTime};
 
 use crate::{error::Error, util::time};
 
-pub use self::{backup::BackupProgress, tier::Retention};
+pub use self::{
+    backup::BackupProgress,
+    salvage::{Loss, Salvage},
+    tier::Retention,
+};
 
 pub(crate) use self::{
     back::Back,

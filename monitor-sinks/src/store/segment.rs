@@ -313,6 +313,27 @@ impl Draft {
     }
 }
 
+/// Makes `segment` say of its chunks what there is. Returns how many there are.
+pub(super) fn mend(connection: &Connection, segment: &Segment) -> rusqlite::Result<i64> {
+    let sql = "SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM chunk WHERE segment = ?1 AND id BETWEEN ?2 AND ?3";
+    let (chunks, first_chunk, last_chunk) =
+        connection.prepare_cached(sql)?.query_row([segment.id, segment.first_chunk, segment.last_chunk], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    if chunks != segment.chunks {
+        let mended = Segment { chunks, first_chunk, last_chunk, ..segment.clone() };
+        let sql = "UPDATE segment SET chunks = ?2, first_chunk = ?3, last_chunk = ?4, crc = ?5 WHERE id = ?1";
+        connection.prepare_cached(sql)?.execute(params![
+            mended.id,
+            chunks,
+            first_chunk,
+            last_chunk,
+            mended.checksum()
+        ])?;
+    }
+    Ok(chunks)
+}
+
 /// Removes the chunks of a draft that was not finished. They come after all others.
 pub(crate) fn remove_unfinished(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM chunk WHERE id > (SELECT coalesce(max(last_chunk), 0) FROM segment)", [])?;

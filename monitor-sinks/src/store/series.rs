@@ -91,6 +91,11 @@ pub(super) fn load(connection: &Connection, names: Option<&[&str]>) -> rusqlite:
     Ok(found)
 }
 
+/// Whether a series of this kind and with these labels can be loaded.
+pub(super) fn is_readable(kind: i64, labels: &str) -> bool {
+    kind_of(kind).is_some() && serde_json::from_str::<BTreeMap<String, String>>(labels).is_ok()
+}
+
 /// Labels as one JSON object with sorted keys and no spaces: equal labels are equal text.
 fn canonical(labels: &[(String, String)]) -> String {
     let sorted: BTreeMap<&str, &str> = labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
