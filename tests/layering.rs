@@ -90,6 +90,7 @@ const CLI: &[Row] = &[
     ("stop_polled", &[]),
     ("arguments", &["duration"]),
     ("agent", &["exit", "stop", "arguments"]),
+    ("care", &["exit", "arguments"]),
 ];
 
 /// What `monitor-core` must not use: it opens no file and no socket, starts no process and no thread.

@@ -1,11 +1,12 @@
 //! The program `monitor`.
 //!
-//! One word says what it does; so far there is `monitor agent`, which samples the machine into a metric store. What is
-//! printed is for people: one line at the start and one at the end on standard output, everything that went wrong on
+//! One word says what it does: `monitor agent` samples the machine into a metric store; `backup`, `check` and `salvage`
+//! take care of one. What is printed is for people: what was done on standard output, everything that went wrong on
 //! standard error. Scripts branch on the exit code, see `exit`.
 
 mod agent;
 mod arguments;
+mod care;
 mod duration;
 mod exit;
 #[cfg(unix)]
@@ -21,11 +22,17 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
 
-use self::arguments::{Arguments, Command};
+use self::{
+    agent::Failure,
+    arguments::{Arguments, Command},
+};
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Agent(agent) => agent::run(&agent),
+        Command::Backup(copy) => care::backup(&copy).map_err(Failure::Store),
+        Command::Check(check) => care::check(&check).map_err(Failure::Store),
+        Command::Salvage(copy) => care::salvage(&copy).map_err(Failure::Store),
     };
     let exit = result.unwrap_or_else(|failure| {
         let _ = writeln!(std::io::stderr(), "monitor: {failure}");

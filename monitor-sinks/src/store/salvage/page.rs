@@ -231,7 +231,7 @@ mod tests {
             bytes[entry * 5] = kind;
             bytes[entry * 5 + 4] = if kind < 3 { 0 } else { 9 };
         }
-        let uses = |bytes, count| Map::of(2, Some(bytes), count).uses;
+        let uses = |bytes: &Bytes, count| Map::of(2, Some(bytes), count).uses;
         assert_eq!(uses(&bytes, 7), [Use::Tree, Use::Free, Use::Overflow, Use::Overflow, Use::Tree]);
         assert_eq!(uses(&bytes, 8), [], "the sixth entry is zero");
         bytes[9] = 7;
