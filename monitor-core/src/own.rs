@@ -29,6 +29,9 @@ pub static FLUSH_FAILURES: Counter = Counter::own("monitored_flush_failures_tota
 /// Times that sealing, rolling up or dropping old data failed; it is tried again.
 pub static UPKEEP_FAILURES: Counter = Counter::own("monitored_upkeep_failures_total");
 
+/// Stores that were found damaged and set aside; recording went on in a new file.
+pub static DAMAGED_STORES: Counter = Counter::own("monitored_damaged_stores_total");
+
 /// Times that the system's wall clock was set back by more than two flush intervals.
 pub static CLOCK_STEPS_BACK: Counter = Counter::own("monitored_clock_steps_back_total");
 

@@ -164,6 +164,31 @@ impl Error {
         matches!(self.kind(), Kind::Unopenable { .. })
     }
 
+    /// Whether SQLite found what cannot be in a store. Our statements are what they always are: one that makes no sense to
+    /// it, or has an answer of another type, does so because of the file.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self.kind() {
+            Kind::Corrupt { .. } | Kind::NotADatabase { .. } => true,
+            Kind::Sqlite { source, .. } => source.downcast_ref::<rusqlite::Error>().is_some_and(|error| {
+                matches!(error.sqlite_error_code(), None | Some(ErrorCode::Unknown | ErrorCode::TypeMismatch))
+            }),
+            _ => false,
+        }
+    }
+
+    /// Whether damage to the header of the file may have led to this.
+    pub(crate) fn may_be_damage(&self) -> bool {
+        let by_header = matches!(
+            self.kind(),
+            Kind::OtherApplication { .. }
+                | Kind::SchemaTooNew { .. }
+                | Kind::Empty { .. }
+                | Kind::ReadOnly { .. }
+                | Kind::Unopenable { .. }
+        );
+        by_header || self.is_damage()
+    }
+
     /// Sorts a failure of SQLite into what the caller can do about it.
     pub(crate) fn sqlite(doing: &'static str, path: &Path, waited: Duration, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
@@ -316,8 +341,8 @@ impl fmt::Display for Error {
             }
             Kind::Corrupt { path, source } => write!(
                 f,
-                "metric store {} is damaged ({source}); move it away, together with the files -wal and -shm beside it, \
-                 and start again",
+                "metric store {} is damaged ({source}); save what can be read with `monitor salvage`, or move it away together \
+                 with the files -wal and -shm beside it",
                 path.display()
             ),
             Kind::Unopenable { path, source } => write!(

@@ -98,6 +98,10 @@ impl Builder {
 
     /// Opens the store and starts the background thread.
     ///
+    /// A store that is found damaged, now or later, does not stop the program: it is set aside as
+    /// `NAME.corrupt-SECONDS`, recording goes on in a new file, and what can be read is saved in the background to
+    /// `NAME.salvaged-SECONDS`. One line on standard error tells of it, and the counter `monitored_damaged_stores_total`.
+    ///
     /// # Errors
     ///
     /// If a setting is missing or out of range, or the store cannot be recorded to; see the predicates of [`Error`]. A

@@ -7,6 +7,7 @@
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
 //! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`.
 //! - `backup`, `salvage`: copies of a sound store and of a damaged one; `fresh`: a new file that is whole or absent.
+//! - `quarantine`: what becomes of a damaged store when recording has to go on.
 //! - `walk`, `back`: reading forwards and backwards; `check`: looking for damage; `reader`: the connection.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
@@ -34,6 +35,7 @@ mod lifecycle;
 mod maintenance;
 mod migration;
 mod origin;
+mod quarantine;
 mod reader;
 mod retention;
 mod rollup;

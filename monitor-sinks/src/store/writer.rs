@@ -18,7 +18,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use monitor_core::{Distribution, Number, Sample, SlowCall, Value};
+use monitor_core::{Distribution, Number, Sample, SlowCall, Value, own};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
@@ -29,6 +29,7 @@ use super::{
     lease::Lease,
     maintenance::Maintenance,
     origin::{Numbers, Placed},
+    quarantine::{self, Saving},
     schema, series, slow,
     tier::Retention,
     walk,
@@ -43,6 +44,9 @@ pub(crate) const FULL_EVERY_US: i64 = 60_000_000;
 
 /// How often a writer without work looks whether its file is still there, in microseconds.
 const LOOK_EVERY_US: u64 = 1_000_000;
+
+/// How many damaged files a writer sets aside.
+const MOST_SET_ASIDE: u32 = 3;
 
 /// The name in `meta` of the flush interval, which tells readers when a gauge is out of date.
 pub(crate) const INTERVAL_KEY: &str = "interval_us";
@@ -87,6 +91,10 @@ pub(crate) struct Writer {
     ballast: Option<Ballast>,
     /// Whether the next row is the last one.
     is_last: bool,
+    /// How many damaged files it has set aside.
+    set_aside: u32,
+    /// The newest of them, while it is being saved.
+    saving: Option<Saving>,
     /// `None` as for the connection. Last, so that the connection is closed before another writer may come.
     lease: Option<Lease>,
 }
@@ -95,7 +103,6 @@ impl Writer {
     /// Opens the store at `path`, which it creates if need be, and takes its lease. `now_us` is the wall-clock time.
     pub(crate) fn open(path: &Path, settings: Settings, now_us: i64) -> Result<Self, Error> {
         let path = schema::resolve(path);
-        schema::inspect(&path, settings.start_patience)?;
         let mut writer = Self {
             connection: None,
             path: path.into(),
@@ -109,10 +116,14 @@ impl Writer {
             maintenance: None,
             ballast: None,
             is_last: false,
+            set_aside: 0,
+            saving: None,
             lease: None,
             settings,
         };
-        let newest = writer.attach(writer.settings.start_patience)?;
+        let patience = writer.settings.start_patience;
+        let attached = schema::inspect(&writer.path, patience).and_then(|()| writer.attach(patience));
+        let newest = attached.or_else(|error| writer.outlive(error, now_us, patience))?;
         // After the newest row, so that no two recordings share a name, whatever the wall clock did in between.
         let run = newest.map_or(now_us, |newest| now_us.max(newest.saturating_add(1)));
         writer.run = u64::try_from(run).unwrap_or(0);
@@ -169,7 +180,9 @@ impl Writer {
         let due = !slow_calls.is_empty() || self.is_due(at_us, samples());
         if due || self.connection.is_none() || at_us.abs_diff(self.looked_us) >= LOOK_EVERY_US {
             self.looked_us = at_us;
-            self.follow_path()?;
+            if let Err(error) = self.follow_path() {
+                self.outlive(error, at_us, self.settings.patience)?;
+            }
         }
         // In a file that has just been begun, everything is due.
         let due = due || (self.is_full_due(at_us) && self.is_due(at_us, samples()));
@@ -178,6 +191,10 @@ impl Writer {
         }
         let written = match self.try_write(at_us, samples(), slow_calls) {
             Err(error) if error.is_full() && self.make_room(at_us) => self.try_write(at_us, samples(), slow_calls)?,
+            Err(error) if error.is_damage() => {
+                self.outlive(error, at_us, self.settings.patience)?;
+                self.try_write(at_us, samples(), slow_calls)?
+            }
             other => other?,
         };
         let is_tight = self.maintenance.as_ref().is_some_and(Maintenance::is_tight);
@@ -227,7 +244,45 @@ impl Writer {
         } else {
             maintenance.step(connection, now_us, self.run)
         };
-        done.map_err(|error| Error::sqlite("tidy", &self.path, self.settings.patience, error))
+        let done = done.map_err(|error| Error::sqlite("tidy", &self.path, self.settings.patience, error));
+        done.or_else(|error| self.outlive(error, now_us, self.settings.patience).map(|_| true))
+    }
+
+    /// Goes on in a new file if `error` comes from damage to the store; the damaged one is set aside, see [`quarantine`].
+    /// Returns the time of the newest row, which in a new file there is none of.
+    ///
+    /// A disk that damages one file after the other is not filled with them: then the error stays what it is.
+    fn outlive(&mut self, error: Error, now_us: i64, patience: Duration) -> Result<Option<i64>, Error> {
+        let is_damaged = match self.connection {
+            // It was a store of ours when it was opened.
+            Some(_) => error.is_damage(),
+            None => quarantine::is_damaged_store(&self.path, &error),
+        };
+        if !is_damaged || self.set_aside == MOST_SET_ASIDE {
+            return Err(error);
+        }
+        // Closed before anything else is opened, see above.
+        (self.connection, self.maintenance) = (None, None);
+        let lease = self.lease.take().map_or_else(|| Lease::take(&self.path, patience), Ok)?;
+        let aside = quarantine::rename(&self.path, now_us)?;
+        drop(lease);
+        self.set_aside += 1;
+        own::DAMAGED_STORES.add(1_u64);
+        let reason =
+            std::error::Error::source(&error).map_or_else(|| "its header is damaged".to_owned(), ToString::to_string);
+        report::line(format_args!(
+            "metric store {} was found damaged ({reason}) and is set aside as {}. Recording goes on in a new file; what can be read \
+             is saved beside it",
+            self.path.display(),
+            aside.display()
+        ));
+        // One at a time.
+        self.saving = None;
+        self.saving = Some(Saving::begin(aside));
+        self.files = Files::default();
+        self.numbers.clear();
+        (self.full_minute, self.log_was_lost) = (None, false);
+        self.attach(patience)
     }
 
     /// Says that the next row will be the last one, so that what is told to strangers is brought up to date with it.

@@ -39,6 +39,9 @@ use crate::{
 /// Pages whose rows are added in one transaction.
 const BATCH: u32 = 512;
 
+/// Pages that are looked at to tell whether a file is a store: 32 MB.
+const LOOKED_AT: u32 = 4_096;
+
 /// What was saved of a damaged store, and what was not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -184,11 +187,12 @@ pub(super) fn salvage(from: &Path, to: &Path, goes_on: impl Fn() -> bool) -> Res
     Ok(saved)
 }
 
-/// Whether the file at `path` holds anything that only a store does: a row with its checksum.
+/// Whether the file at `path` holds what only a store does: a row with its checksum. The beginning of a large file has to
+/// do, because somebody waits for the answer.
 pub(super) fn holds_rows(path: &Path) -> Result<bool, Error> {
     let mut pages = Pages::open(path)?;
     let mut is_found = false;
-    for number in 1..=pages.count() {
+    for number in 1..=pages.count().min(LOOKED_AT) {
         rows(&mut pages, number, &mut |found| {
             is_found |= matches!(found, Row::Found(found) if found.time().is_some() && found.is_sound());
             Ok(())
