@@ -14,7 +14,7 @@ pub static REJECTED_TAGS: Counter = Counter::own("monitored_rejected_total").tag
 /// Records with a tag value that was cut to 1,024 bytes.
 pub static CUT_TAGS: Counter = Counter::own("monitored_cut_tags_total");
 
-/// Records that went to an overflow series because their metric had as many series as it may have.
+/// Records that went to an overflow series because their metric, or all together, had as many series as they may have.
 pub static SERIES_OVERFLOW: Counter = Counter::own("monitored_series_overflow_total");
 
 /// Exemplars of slow calls dropped because the drain did not take them in time.
