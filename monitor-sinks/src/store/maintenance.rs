@@ -58,6 +58,11 @@ impl Maintenance {
         self.rows.oldest.get_or_insert(ts);
     }
 
+    /// How many rows wait to be sealed.
+    pub(super) const fn waiting_rows(&self) -> u64 {
+        self.rows.count as u64
+    }
+
     /// Takes note that the disk is full: a job that needs room is given up, and the oldest data are dropped.
     pub(super) fn relieve(&mut self) {
         self.is_tight = true;

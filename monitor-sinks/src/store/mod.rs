@@ -5,7 +5,8 @@
 //! - `origin`: where samples come from. `head`: the row codec; `series`: the table of series; `slow`: exemplars of slow
 //!   calls.
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
-//! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`.
+//! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`;
+//!   `vital`: how it fares.
 //! - `backup`, `salvage`: copies of a sound store and of a damaged one; `fresh`: a new file that is whole or absent.
 //! - `quarantine`: what becomes of a damaged store when recording has to go on.
 //! - `walk`, `back`: reading forwards and backwards; `check`: looking for damage; `reader`: the connection.
@@ -46,6 +47,7 @@ mod segment;
 mod series;
 mod slow;
 mod tier;
+mod vital;
 mod walk;
 mod writer;
 

@@ -16,7 +16,11 @@
 //! reader that needs the state at some time looks back a minute, never further, and a series that nobody has written for
 //! minutes is known to be gone rather than unchanged.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use monitor_core::{Distribution, Number, Sample, SlowCall, Value, own};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -28,10 +32,11 @@ use super::{
     latest,
     lease::Lease,
     maintenance::Maintenance,
-    origin::{Numbers, Placed},
+    origin::{Numbers, Origin, Placed},
     quarantine::{self, Saving},
     schema, series, slow,
     tier::Retention,
+    vital::Vitals,
     walk,
 };
 use crate::{
@@ -85,6 +90,7 @@ pub(crate) struct Writer {
     /// The minute of the newest full row.
     full_minute: Option<i64>,
     buffer: Vec<u8>,
+    vitals: Vitals,
     /// `None` as for the connection.
     maintenance: Option<Maintenance>,
     /// `None` before the file was opened for the first time.
@@ -105,6 +111,7 @@ impl Writer {
         let path = schema::resolve(path);
         let mut writer = Self {
             connection: None,
+            vitals: Vitals::of(&path),
             path: path.into(),
             files: Files::default(),
             log_was_lost: false,
@@ -177,6 +184,7 @@ impl Writer {
         samples: impl Fn() -> I,
         slow_calls: &[SlowCall],
     ) -> Result<Option<i64>, Error> {
+        let begun = Instant::now();
         let due = !slow_calls.is_empty() || self.is_due(at_us, samples());
         if due || self.connection.is_none() || at_us.abs_diff(self.looked_us) >= LOOK_EVERY_US {
             self.looked_us = at_us;
@@ -197,6 +205,9 @@ impl Writer {
             }
             other => other?,
         };
+        if written.is_some() {
+            self.vitals.flushed(begun.elapsed());
+        }
         let is_tight = self.maintenance.as_ref().is_some_and(Maintenance::is_tight);
         if let Some(ballast) = self.ballast.as_mut().filter(|_| !is_tight) {
             ballast.restore(at_us);
@@ -238,12 +249,14 @@ impl Writer {
         let (Some(connection), Some(maintenance)) = (&mut self.connection, &mut self.maintenance) else {
             return Ok(false);
         };
+        let begun = Instant::now();
         let done = if maintenance.is_tight() {
             let ballast = &mut self.ballast;
             maintenance.make_room(connection, || ballast.as_mut().is_none_or(Ballast::lay_again))
         } else {
-            maintenance.step(connection, now_us, self.run)
+            self.vitals.look_at_log(connection).and_then(|()| maintenance.step(connection, now_us, self.run))
         };
+        self.vitals.tidied(begun.elapsed());
         let done = done.map_err(|error| Error::sqlite("tidy", &self.path, self.settings.patience, error));
         done.or_else(|error| self.outlive(error, now_us, self.settings.patience).map(|_| true))
     }
@@ -371,9 +384,19 @@ impl Writer {
         slow::insert(&transaction, slow_calls, &self.settings.service)?;
         let ts = walk::newest(&transaction)?.map_or(at_us, |newest| at_us.max(newest.saturating_add(1)));
 
+        // Of a recording that has just begun there is nothing to tell yet.
+        let with_vitals = full && self.full_minute.is_some();
+        if with_vitals {
+            let waiting_rows = self.maintenance.as_ref().map_or(0, Maintenance::waiting_rows);
+            self.vitals.measure(&transaction, &self.path, waiting_rows, self.numbers.count())?;
+        }
+        let vitals = self.vitals.samples().filter(|_| with_vitals).map(|sample| Origin::Own.sample(sample));
+
         let mut new = Vec::new();
         let mut numbered = Vec::new();
-        for placed in samples {
+        // Each of them for as long as the others.
+        let samples = samples.map(|Placed { origin, sample }| origin.sample(sample));
+        for placed in samples.chain(vitals) {
             let id = match self.numbers.get(&placed) {
                 None if full || placed.sample.changed => {
                     let id = series::resolve(&transaction, &placed, &self.settings.service, ts)?;
@@ -411,6 +434,9 @@ impl Writer {
             maintenance.wrote(ts);
         }
         self.buffer = row;
+        if with_vitals {
+            self.vitals.delivered();
+        }
         for (origin, index, id) in new {
             self.numbers.set(origin, index, id);
         }
