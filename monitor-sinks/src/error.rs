@@ -164,6 +164,14 @@ impl Error {
         matches!(self.kind(), Kind::Unopenable { .. })
     }
 
+    /// The schema of a file that is newer than this release.
+    pub(crate) fn newer_schema(&self) -> Option<i64> {
+        match self.kind() {
+            Kind::SchemaTooNew { found, .. } => Some(*found),
+            _ => None,
+        }
+    }
+
     /// Whether SQLite found what cannot be in a store. Our statements are what they always are: one that makes no sense to
     /// it, or has an answer of another type, does so because of the file.
     pub(crate) fn is_damage(&self) -> bool {

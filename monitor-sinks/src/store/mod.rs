@@ -101,7 +101,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If there is no file, or it is a folder, not a database, another application's database, or of a newer schema.
+    /// If there is no file, or it is a folder, not a database, another application's database, or of a newer schema that
+    /// this release cannot read.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = schema::resolve(path.as_ref());
         schema::open_read_only(&path)?;

@@ -211,8 +211,7 @@ fn gather(pages: &mut Pages, connection: &Connection, goes_on: impl Fn() -> bool
     // What is lost in a crash is the new store, and it is made again then.
     connection.execute_batch(
         "PRAGMA synchronous = OFF; PRAGMA temp_store = FILE;
-         CREATE TEMP TABLE candidate(id, source, name, kind, unit, service, labels, created_us);
-         DELETE FROM meta;",
+         CREATE TEMP TABLE candidate(id, source, name, kind, unit, service, labels, created_us);",
     )?;
     let mut number = 1;
     while number <= pages.count() {
