@@ -282,18 +282,16 @@ impl fmt::Display for Error {
                 target.display()
             ),
             Kind::FolderMissing { path } => {
-                write!(f, "the folder of metric store {} does not exist; create it or choose another path", path.display())
+                about(f, "the folder of metric store", path, "does not exist; create it or choose another path")
             }
-            Kind::NotFound { path } => write!(
+            Kind::NotFound { path } => {
+                write!(f, "there is no metric store {}; check the path, or start a recording program first", path.display())
+            }
+            Kind::ReadOnly { path, .. } => about(
                 f,
-                "there is no metric store {}; check the path, or start a recording program first",
-                path.display()
-            ),
-            Kind::ReadOnly { path, .. } => write!(
-                f,
-                "metric store {} cannot be written to; give this user write permission on the file and its folder, or \
-                 choose another path",
-                path.display()
+                "metric store",
+                path,
+                "cannot be written to; give this user write permission on the file and its folder, or choose another path",
             ),
             Kind::Companion { path, companion, source, .. } => write!(
                 f,
@@ -316,22 +314,12 @@ impl fmt::Display for Error {
                 "metric store {} has schema {found}, newest known is {known}; update this program, or choose another file",
                 path.display()
             ),
-            Kind::Empty { path } => write!(
-                f,
-                "metric store {} is empty; start a recording program on it first, or check the path",
-                path.display()
-            ),
-            Kind::Exists { path } => {
-                write!(f, "there is a file {} already, and it is not replaced; choose another name", path.display())
+            Kind::Empty { path } => {
+                about(f, "metric store", path, "is empty; start a recording program on it first, or check the path")
             }
-            Kind::Incomplete { path } => {
-                write!(f, "{} does not hold what was copied to it; try again, or check the disk", path.display())
-            }
-            Kind::NothingFound { path } => write!(
-                f,
-                "{} holds nothing of a metric store that could be saved; check the path, or look for a backup",
-                path.display()
-            ),
+            Kind::Exists { path } => about(f, "a file", path, "is there already and is not replaced; choose another name"),
+            Kind::Incomplete { path } => about(f, "", path, "does not hold what was copied to it; try again, or check the disk"),
+            Kind::NothingFound { path } => about(f, "", path, "holds nothing of a metric store; look for a backup"),
             Kind::InUse { path, holder } => write!(
                 f,
                 "metric store {} is in use: {} is recording to it; stop that recording, or give each its own file",
@@ -344,9 +332,7 @@ impl fmt::Display for Error {
                  transaction on it",
                 path.display()
             ),
-            Kind::Full { path, .. } => {
-                write!(f, "the disk of metric store {} is full; free some space on it", path.display())
-            }
+            Kind::Full { path, .. } => about(f, "the disk of metric store", path, "is full; free some space on it"),
             Kind::Corrupt { path, source } => write!(
                 f,
                 "metric store {} is damaged ({source}); save what can be read with `monitor salvage`, or move it away together \
@@ -381,6 +367,12 @@ impl fmt::Display for Error {
             ),
         }
     }
+}
+
+/// A sentence around the name of a file.
+fn about(f: &mut fmt::Formatter<'_>, before: &str, path: &Path, after: &str) -> fmt::Result {
+    let space = if before.is_empty() { "" } else { " " };
+    write!(f, "{before}{space}{} {after}", path.display())
 }
 
 /// The process that holds a store, in words.

@@ -125,7 +125,7 @@ fn a_damaged_page_costs_what_it_holds_and_no_series() {
     let fixture = Fixture::new();
     let path = fixture.path("metrics.db");
     let (heads, chunks) = (count(&path, "head"), count(&path, "chunk"));
-    let mut random = Random(0x0dd_ba11_0dd_ba11);
+    let mut random = Random(0x00dd_ba11_00dd_ba11);
     let (mut has_lost, mut hits) = (0, 0);
     for page in 0..fixture.pages() {
         for fill in [Some(0), None] {
@@ -196,7 +196,7 @@ fn the_rest_of_a_file_that_is_cut_off_is_saved() {
 fn bytes_that_are_flipped_anywhere_cost_at_most_what_they_are_in() {
     let fixture = Fixture::new();
     let whole = fixture.save(&fixture.bytes).unwrap().0;
-    let mut random = Random(0xb17_f11b_b17_f11b);
+    let mut random = Random(0x0b17_f11b_0b17_f11b);
     for round in 0..80 {
         let mut bytes = fixture.bytes.clone();
         for _ in 0..=round % 12 {

@@ -221,7 +221,7 @@ fn gather(pages: &mut Pages, connection: &Connection, goes_on: impl Fn() -> bool
             if !goes_on() {
                 return Ok(None);
             }
-            rows(pages, number, &mut |row| add(row, number, connection, &mut saved))?;
+            rows(pages, number, &mut |row| add(&row, number, connection, &mut saved))?;
         }
         transaction.commit()?;
         saved.pages += u64::from(end - number);
@@ -230,7 +230,7 @@ fn gather(pages: &mut Pages, connection: &Connection, goes_on: impl Fn() -> bool
     Ok(Some(saved))
 }
 
-fn add(row: Row<'_>, number: u32, connection: &Connection, saved: &mut Salvage) -> rusqlite::Result<()> {
+fn add(row: &Row<'_>, number: u32, connection: &Connection, saved: &mut Salvage) -> rusqlite::Result<()> {
     let found = match row {
         Row::Found(found) => found,
         Row::DamagedCell => {
@@ -313,7 +313,7 @@ fn name_series(connection: &Connection, saved: &mut Salvage) -> rusqlite::Result
     )?;
     let groups = "SELECT count(*) FROM (SELECT DISTINCT id, name, service, labels, kind FROM temp.candidate)";
     let all: i64 = connection.query_row(groups, [], |row| row.get(0))?;
-    let refused = all - named as i64;
+    let refused = all.unsigned_abs().saturating_sub(named as u64);
     if refused > 0 {
         saved.lose(None, format!("{refused} names of series that contradict others"));
     }

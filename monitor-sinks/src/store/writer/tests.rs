@@ -110,7 +110,7 @@ fn an_idle_writer_notices_within_a_second_that_its_file_is_gone() {
 }
 
 /// Series in which the store tells of itself, in each full row but the first.
-const VITALS: i64 = 10;
+const VITALS: usize = 10;
 
 #[test]
 fn what_did_not_change_is_written_once_a_minute() {
