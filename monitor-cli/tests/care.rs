@@ -20,7 +20,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// A store with some samples of this machine.
 fn record(path: &Path) -> Monitor {
-    let host = monitor_sinks::HostSampling::every(std::time::Duration::from_secs(60));
+    let host = monitor_sinks::HostSampling::every(std::time::Duration::from_mins(1));
     let monitor = Monitor::builder().sqlite(path).host(host).start().unwrap();
     monitor.flush().unwrap();
     monitor

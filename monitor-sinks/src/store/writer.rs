@@ -50,8 +50,11 @@ pub(crate) const FULL_EVERY_US: i64 = 60_000_000;
 /// How often a writer without work looks whether its file is still there, in microseconds.
 const LOOK_EVERY_US: u64 = 1_000_000;
 
-/// How many damaged files a writer sets aside.
+/// How many damaged files a writer sets aside within a day.
 const MOST_SET_ASIDE: u32 = 3;
+
+/// A day in microseconds.
+const DAY_US: i64 = 86_400_000_000;
 
 /// The name in `meta` of the flush interval, which tells readers when a gauge is out of date.
 pub(crate) const INTERVAL_KEY: &str = "interval_us";
@@ -97,8 +100,8 @@ pub(crate) struct Writer {
     ballast: Option<Ballast>,
     /// Whether the next row is the last one.
     is_last: bool,
-    /// How many damaged files it has set aside.
-    set_aside: u32,
+    /// How many damaged files it has set aside since when.
+    set_aside: (u32, i64),
     /// The newest of them, while it is being saved.
     saving: Option<Saving>,
     /// `None` as for the connection. Last, so that the connection is closed before another writer may come.
@@ -123,7 +126,7 @@ impl Writer {
             maintenance: None,
             ballast: None,
             is_last: false,
-            set_aside: 0,
+            set_aside: (0, now_us),
             saving: None,
             lease: None,
             settings,
@@ -271,7 +274,10 @@ impl Writer {
             Some(_) => error.is_damage(),
             None => quarantine::is_damaged_store(&self.path, &error),
         };
-        if !is_damaged || self.set_aside == MOST_SET_ASIDE {
+        if now_us.saturating_sub(self.set_aside.1) >= DAY_US {
+            self.set_aside = (0, now_us);
+        }
+        if !is_damaged || self.set_aside.0 == MOST_SET_ASIDE {
             return Err(error);
         }
         // Closed before anything else is opened, see above.
@@ -279,7 +285,7 @@ impl Writer {
         let lease = self.lease.take().map_or_else(|| Lease::take(&self.path, patience), Ok)?;
         let aside = quarantine::rename(&self.path, now_us)?;
         drop(lease);
-        self.set_aside += 1;
+        self.set_aside.0 += 1;
         own::DAMAGED_STORES.add(1_u64);
         let reason =
             std::error::Error::source(&error).map_or_else(|| "its header is damaged".to_owned(), ToString::to_string);

@@ -7,7 +7,11 @@ use monitor_sinks::{Retention, Store, store::bench::Recorder};
 
 use super::registry::key;
 
+/// Series that are recorded.
 pub(crate) const SERIES: usize = 30;
+
+/// Series that are stored: those in which the store tells of itself as well.
+pub(crate) const ALL_SERIES: usize = SERIES + 10;
 
 /// The size of the pages of a store.
 pub(crate) const PAGE: usize = 8192;
