@@ -111,7 +111,7 @@ fn a_reader_that_holds_the_log_is_told_of() {
     reader.execute_batch("BEGIN; SELECT count(*) FROM head").unwrap();
     recording.run(800, false);
     let store = recording.recorder.store();
-    assert!(last(&store, "monitored_store_wal_bytes") > (4 << 20) as f64);
+    assert!(last(&store, "monitored_store_wal_bytes") > f64::from(4 << 20));
     let pinned = last(&store, "monitored_store_pinned_checkpoints_total");
     assert!(pinned >= 1.0, "{pinned}");
     reader.execute_batch("COMMIT").unwrap();
