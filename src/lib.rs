@@ -28,8 +28,8 @@ pub use monitor_core::{
 pub use monitor_macros::{ErrorKind, monitored};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use monitor_sinks::{
-    BackupProgress, Builder, Error, FunctionStats, Loss, Monitor, Point, Query, Retention, Salvage, Series, Store,
-    Warning, runtime::Source,
+    BackupProgress, Builder, Error, FunctionStats, Loss, Monitor, Point, Query, Retention, Salvage, Series, Sql,
+    SqlRows, SqlValue, Store, TableExport, TableProgress, Warning, runtime::Source,
 };
 
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]

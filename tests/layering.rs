@@ -79,6 +79,7 @@ const SINKS: &[Row] = &[
     ("util", &[]),
     ("store", &["error", "util"]),
     ("query", &["error", "util", "store"]),
+    ("sql", &["error", "util", "store", "query"]),
     ("host", &["error", "util"]),
     ("runtime", &["error", "util", "store", "query", "host"]),
 ];
@@ -91,6 +92,7 @@ const CLI: &[Row] = &[
     ("arguments", &["duration"]),
     ("agent", &["exit", "stop", "arguments"]),
     ("care", &["exit", "arguments"]),
+    ("sql", &["exit", "arguments"]),
 ];
 
 /// What `monitor-core` must not use: it opens no file and no socket, starts no process and no thread.

@@ -9,7 +9,12 @@ use crate::duration;
 
 /// The words after `monitor`.
 #[derive(Debug, Parser)]
-#[command(name = "monitor", version, about = "Samples a machine into a metric store", arg_required_else_help = true)]
+#[command(
+    name = "monitor",
+    version,
+    about = "Samples a machine into a metric store, and asks it",
+    arg_required_else_help = true
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -29,7 +34,24 @@ pub(crate) enum Command {
     /// Save what can still be read of a damaged store into a new one
     #[command(after_help = SALVAGE_NOTES)]
     Salvage(Copy),
+    /// Answer a question in SQL
+    #[command(after_help = SQL_NOTES)]
+    Sql(Sql),
 }
+
+const SQL_NOTES: &str = "\
+Tables: samples; app_metrics and system_metrics, the same as older scripts store it; series, latest, function_hourly and
+the other plain tables of the file, which the table about explains. Times are UTC. Nothing is ever changed.
+
+Examples:
+  monitor sql --db m.db \"SELECT * FROM latest\"
+  monitor sql --db m.db \"SELECT timestamp, value FROM system_metrics
+      WHERE metric_name = 'cpu_percent_total' AND timestamp > datetime('now', '-1 hour')\"
+
+Exit codes:
+  0  it is answered
+  1  the store cannot be read, or the answer takes too long or is too large
+  2  the arguments or the SQL make no sense, or would change something";
 
 const AGENT_NOTES: &str = "\
 Stops on SIGINT and SIGTERM, once everything is stored; a second signal ends it at once.
@@ -126,6 +148,30 @@ pub(crate) struct Agent {
     pub(crate) root: PathBuf,
 }
 
+/// A question.
+#[derive(Debug, Args)]
+pub(crate) struct Sql {
+    /// The file of the store
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: PathBuf,
+
+    /// One statement, such as SELECT
+    #[arg(value_name = "SQL")]
+    pub(crate) statement: String,
+
+    /// Print each row as a JSON object on a line of its own
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How many rows to print at most
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(crate) limit: usize,
+
+    /// How long the answer may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    pub(crate) within: Duration,
+}
+
 fn families() -> PossibleValuesParser {
     Family::ALL.map(Family::name).into()
 }
@@ -180,6 +226,9 @@ mod tests {
             (&["agnet"], "agnet"),
             (&["backup", "--db", "m.db"], "<OUT>"),
             (&["check", "m.db"], "m.db"),
+            (&["sql", "--db", "m.db"], "<SQL>"),
+            (&["sql", "SELECT 1"], "--db"),
+            (&["sql", "--db", "m.db", "SELECT 1", "--limit", "all"], "'all'"),
         ] {
             let error = Arguments::try_parse_from(std::iter::once(&"monitor").chain(words)).unwrap_err();
             assert!(error.to_string().contains(named), "{error}");

@@ -20,7 +20,7 @@ impl Exit {
     pub(crate) fn of(error: &Error) -> Self {
         if error.is_in_use() {
             Self::InUse
-        } else if error.is_invalid_setting() {
+        } else if error.is_invalid_setting() || error.is_invalid_sql() || error.is_refused() {
             Self::Usage
         } else {
             Self::Failed

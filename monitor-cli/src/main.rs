@@ -1,14 +1,15 @@
 //! The program `monitor`.
 //!
-//! One word says what it does: `monitor agent` samples the machine into a metric store; `backup`, `check` and `salvage`
-//! take care of one. What is printed is for people: what was done on standard output, everything that went wrong on
-//! standard error. Scripts branch on the exit code, see `exit`.
+//! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor sql` asks one; `backup`,
+//! `check` and `salvage` take care of one. What is printed is for people, but for what they ask to have as JSON; everything
+//! that went wrong goes to standard error. Scripts branch on the exit code, see `exit`.
 
 mod agent;
 mod arguments;
 mod care;
 mod duration;
 mod exit;
+mod sql;
 #[cfg(unix)]
 mod stop;
 #[cfg(not(unix))]
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Backup(copy) => care::backup(&copy).map_err(Failure::Store),
         Command::Check(check) => care::check(&check).map_err(Failure::Store),
         Command::Salvage(copy) => care::salvage(&copy).map_err(Failure::Store),
+        Command::Sql(question) => sql::run(&question).map_err(Failure::Store),
     };
     let exit = result.unwrap_or_else(|failure| {
         let _ = writeln!(std::io::stderr(), "monitor: {failure}");

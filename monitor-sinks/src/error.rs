@@ -58,6 +58,18 @@ pub(crate) enum Kind {
     UnknownName { message: String },
     Ambiguous { what: String, candidates: Vec<Hint> },
     NoFunction,
+    Sql { fault: Fault, message: String },
+}
+
+/// What is the matter with a statement of SQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It makes no sense.
+    Mistake,
+    /// It would do something else than read.
+    Refused,
+    /// It reads or answers more than its limits allow.
+    Limit,
 }
 
 type Source = Arc<dyn error::Error + Send + Sync>;
@@ -157,6 +169,24 @@ impl Error {
             Kind::Ambiguous { candidates, .. } => candidates,
             _ => &[],
         }
+    }
+
+    /// Whether a statement of SQL makes no sense: a mistake in it, or a table or column that there is not.
+    #[must_use]
+    pub fn is_invalid_sql(&self) -> bool {
+        matches!(self.kind(), Kind::Sql { fault: Fault::Mistake, .. })
+    }
+
+    /// Whether a statement of SQL would do something else than read.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self.kind(), Kind::Sql { fault: Fault::Refused, .. })
+    }
+
+    /// Whether an answer, or the way to it, is longer than its limits allow.
+    #[must_use]
+    pub fn is_over_limit(&self) -> bool {
+        matches!(self.kind(), Kind::Sql { fault: Fault::Limit, .. })
     }
 
     /// Whether SQLite could not open the file, for a reason that it does not tell.
@@ -347,7 +377,7 @@ impl fmt::Display for Error {
             Kind::Sqlite { doing, path, source } | Kind::Io { doing, path, source } => {
                 write!(f, "cannot {doing} metric store {}: {source}", path.display())
             }
-            Kind::Setting { message } | Kind::UnknownName { message } => f.write_str(message),
+            Kind::Setting { message } | Kind::UnknownName { message } | Kind::Sql { message, .. } => f.write_str(message),
             Kind::Stopped => f.write_str("the monitor's background thread has ended; start a new monitor"),
             Kind::Unstored { cause } => write!(
                 f,

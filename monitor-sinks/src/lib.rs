@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! runtime   Monitor, builder, background thread, schedule
+//! sql       SELECT statements, and the tables that older scripts know
 //! query     functions, series, distributions over a window
 //! host      what machine, container and process use
 //! store     the file: schema, lease, row codec, writer, reader
@@ -34,6 +35,8 @@ pub mod query;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod runtime;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub mod sql;
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod store;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 mod util;
@@ -53,5 +56,6 @@ pub use self::{
     error::Error,
     query::{FunctionStats, Point, Query, Series},
     runtime::{Builder, Monitor},
+    sql::{Sql, SqlRows, SqlValue, TableExport, TableProgress},
     store::{BackupProgress, Loss, Retention, Salvage, Store, Warning},
 };

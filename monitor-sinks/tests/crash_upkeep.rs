@@ -26,7 +26,7 @@ fn newest(path: &Path) -> i64 {
     if !path.exists() {
         return START;
     }
-    let sql = "SELECT max(coalesce((SELECT max(ts) FROM head), 0), coalesce((SELECT max(t1) FROM segment WHERE tier = 0), 0))";
+    let sql = "SELECT max(coalesce((SELECT max(ts) FROM unsealed), 0), coalesce((SELECT max(t1) FROM segment WHERE tier = 0), 0))";
     Connection::open(path).unwrap().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap().max(START)
 }
 

@@ -28,7 +28,7 @@ fn recorded(path: &Path) -> Store {
 }
 
 fn times(database: &Connection) -> Vec<i64> {
-    let mut statement = database.prepare("SELECT ts FROM head ORDER BY ts").unwrap();
+    let mut statement = database.prepare("SELECT ts FROM unsealed ORDER BY ts").unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 

@@ -78,7 +78,7 @@ fn a_sound_store_is_saved_as_it_is() {
     assert_eq!((report.damaged_pages, report.pages as usize), (0, fixture.pages()));
     assert_eq!(report.series as usize, ALL_SERIES);
     let path = fixture.path("metrics.db");
-    for (saved, table) in [(report.flushes, "head"), (report.segments, "segment"), (report.chunks, "chunk")] {
+    for (saved, table) in [(report.flushes, "unsealed"), (report.segments, "segment"), (report.chunks, "chunk")] {
         assert!(saved > 0);
         assert_eq!(saved, count(&path, table), "{table}");
     }
@@ -121,10 +121,22 @@ fn what_is_only_in_the_log_is_saved_as_well() {
 }
 
 #[test]
+fn a_store_of_the_first_schema_is_saved_into_one_of_this() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, saved) = (folder.path().join("metrics.db"), folder.path().join("saved.db"));
+    fs::write(&path, include_bytes!("golden/version-1.store")).unwrap();
+    let report = Store::salvage(&path, &saved).unwrap();
+    assert_eq!((report.flushes, report.losses().len()), (20, 0));
+    let store = Store::open_read_only(&saved).unwrap();
+    assert_eq!(store.check().unwrap(), []);
+    assert_eq!(store.query().function("load").stats().unwrap().calls, 20);
+}
+
+#[test]
 fn a_damaged_page_costs_what_it_holds_and_no_series() {
     let fixture = Fixture::new();
     let path = fixture.path("metrics.db");
-    let (heads, chunks) = (count(&path, "head"), count(&path, "chunk"));
+    let (heads, chunks) = (count(&path, "unsealed"), count(&path, "chunk"));
     let mut random = Random(0x00dd_ba11_00dd_ba11);
     let (mut has_lost, mut hits) = (0, 0);
     for page in 0..fixture.pages() {

@@ -4,6 +4,7 @@ mod agent;
 mod check;
 mod compile_time;
 mod overhead;
+mod peers;
 mod prove;
 mod run;
 mod survive;
@@ -28,6 +29,8 @@ const HELP: &str = "usage: cargo xtask COMMAND
   host-stress [--quick]
                     sampling the host under stress, and its readers on bytes of no sense
   overhead          throughput of the example with monitoring and without
+  peers [--quick]   the store under a day of load, beside the tables of the seed document and the real Prometheus: writes
+                    BENCHMARKS.md, and fails when a bound is missed; --quick takes a third of the load and judges nothing
   compile-time      what the attribute adds to `cargo check`, beside `#[tracing::instrument]`
   survive [OPTION] [CRATE[@VERSION][/FEATURE,...]]...
                     real crates from the package registry, annotated everywhere, against their own tests; five that
@@ -56,6 +59,8 @@ fn main() -> ExitCode {
         ["host-stress"] => check::host_stress(prove::Extent::Full),
         ["host-stress", "--quick"] => check::host_stress(prove::Extent::Quick),
         ["overhead"] => overhead::measure(),
+        ["peers"] => peers::measure(prove::Extent::Full),
+        ["peers", "--quick"] => peers::measure(prove::Extent::Quick),
         ["targets"] => targets::check(),
         ["survive", arguments @ ..] => survive::survive(arguments),
         ["help" | "--help" | "-h"] | [] => {

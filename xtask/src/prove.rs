@@ -1,7 +1,7 @@
 //! The long proofs, one after the other.
 
 use crate::run::{Outcome, cargo, run};
-use crate::{check, compile_time, overhead, survive};
+use crate::{check, compile_time, overhead, peers, survive};
 
 /// How much is run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub(crate) fn all(extent: Extent) -> Outcome {
         check::host_cost(extent)?;
         overhead::measure()?;
         compile_time::measure()?;
+        peers::measure(extent)?;
         survive::survive(&[])?;
     } else {
         survive::survive(&["--each", "heck@0.5.0"])?;

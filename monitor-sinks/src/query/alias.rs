@@ -12,17 +12,17 @@ use crate::{error::Error, store::StoredSeries};
 
 /// A short name and what it stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Alias {
-    pub(super) name: &'static str,
+pub(crate) struct Alias {
+    pub(crate) name: &'static str,
     pub(super) metric: &'static str,
     /// Labels that a series must have, each with the values that are taken.
-    labels: &'static [(&'static str, &'static [&'static str])],
-    pub(super) form: Form,
+    pub(crate) labels: &'static [(&'static str, &'static [&'static str])],
+    pub(crate) form: Form,
 }
 
 /// What becomes of the series that a short name stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// They are taken as they are.
     Same,
     /// They are ratios, of which percentages are made.
@@ -103,6 +103,11 @@ impl Alias {
         TABLE.iter().find(|alias| alias.name == name)
     }
 
+    /// The short name that `series` goes by, by itself or as a part of a sum.
+    pub(crate) fn of(series: &StoredSeries) -> Option<&'static Self> {
+        TABLE.iter().find(|alias| alias.metric == series.name && alias.takes(series))
+    }
+
     /// The short names whose metrics are among `all`.
     pub(super) fn known(all: &[StoredSeries]) -> impl Iterator<Item = &str> {
         TABLE.iter().filter(|alias| all.iter().any(|series| series.name == alias.metric)).map(|alias| alias.name)
@@ -110,8 +115,13 @@ impl Alias {
 
     /// Those of `series` that the name stands for. To have none is an error.
     pub(super) fn select(&self, mut series: Vec<StoredSeries>) -> Result<Vec<StoredSeries>, Error> {
-        series.retain(|series| self.labels.iter().all(|(key, values)| values.contains(&series.label(key))));
+        series.retain(|series| self.takes(series));
         if series.is_empty() { Err(unknown_short(self.name, self.metric)) } else { Ok(series) }
+    }
+
+    /// Whether `series`, of the right metric, has the right labels.
+    fn takes(&self, series: &StoredSeries) -> bool {
+        self.labels.iter().all(|(key, values)| values.contains(&series.label(key)))
     }
 }
 

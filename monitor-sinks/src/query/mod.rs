@@ -22,8 +22,8 @@ use std::{
 
 use monitor_core::SlowCall;
 
+pub(crate) use self::alias::{Alias, Form};
 use self::{
-    alias::{Alias, Form},
     fold::{Gathered, gather},
     select::Selector,
 };

@@ -239,7 +239,7 @@ impl<S: Source> Worker<S> {
         if let Some(back) = before.and_then(|before| step_back(before, now_us, self.interval_us)) {
             own::CLOCK_STEPS_BACK.add(1_u64);
             report::line(format_args!(
-                "the wall clock was set back by {back:?}; rows are stored just after the newest one until it has caught up"
+                "the wall clock was set back by {back:?}; rows follow the newest one at its pace until it has caught up"
             ));
         }
     }

@@ -63,7 +63,7 @@ impl Looking<'_> {
     ) -> rusqlite::Result<bool> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT ts, n, crc, b FROM head WHERE ts <= ?1 AND ts >= ?2 ORDER BY ts DESC")?;
+            .prepare_cached("SELECT ts, n, crc, b FROM unsealed WHERE ts <= ?1 AND ts >= ?2 ORDER BY ts DESC")?;
         let mut rows = statement.query(params![until, oldest])?;
         while let Some(row) = rows.next()? {
             let ts: i64 = row.get(0)?;
@@ -170,7 +170,7 @@ impl Kept {
 fn any_until(connection: &Connection, ts: i64) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
-            "SELECT EXISTS(SELECT 1 FROM head WHERE ts <= ?1) OR EXISTS(SELECT 1 FROM segment WHERE t0 <= ?1)",
+            "SELECT EXISTS(SELECT 1 FROM unsealed WHERE ts <= ?1) OR EXISTS(SELECT 1 FROM segment WHERE t0 <= ?1)",
         )?
         .query_row([ts], |row| row.get(0))
 }

@@ -1,12 +1,11 @@
 //! Builds chunks: takes the entries of one series one by one, and packs them by their kind.
 
 use monitor_core::{Distribution, Number};
-use rusqlite::Connection;
 
 use super::{
     chunk::{counter, gauge, merged::Moments, values},
     entry::{Encoded, Entry, Span},
-    segment::{Draft, Plain},
+    segment::{Packed, Plain},
 };
 
 /// The entries of one series in the order of their flushes.
@@ -29,12 +28,9 @@ struct Rolled {
 }
 
 impl Build {
-    /// Drops all entries and keeps the room.
-    fn clear(&mut self) {
-        self.counters.clear();
-        self.gauges.clear();
-        self.values.clear();
-        self.rolled = None;
+    /// How many numbers there are to pack, about.
+    pub(super) const fn numbers(&self) -> usize {
+        self.counters.len() + self.gauges.len() + self.values.numbers()
     }
 
     /// Takes the entry of flush `at`, or says why it cannot be read.
@@ -82,50 +78,31 @@ impl Build {
         }
     }
 
-    /// Adds the chunk of `series` to `draft`, and begins anew. `Err` if the entries make no chunk; they are dropped.
-    pub(super) fn finish(
-        &mut self,
-        connection: &Connection,
-        draft: &mut Draft,
-        series: u64,
-        flushes: usize,
-    ) -> rusqlite::Result<Result<(), &'static str>> {
-        let packed = self.pack(flushes);
-        self.clear();
-        match packed {
-            Ok(None) => Ok(Ok(())),
-            Ok(Some((plain, merged, blob))) => draft.add(connection, series, plain, merged.as_deref(), &blob).map(Ok),
-            Err(reason) => Ok(Err(reason)),
-        }
-    }
-
-    #[expect(clippy::type_complexity, reason = "it is taken apart at once")]
-    fn pack(&self, flushes: usize) -> Result<Option<(Plain, Option<Vec<u8>>, Vec<u8>)>, &'static str> {
+    /// Packs the entries, in a segment of `flushes` flushes. `None` if there are none; `Err` if they make no chunk.
+    pub(super) fn pack(self, flushes: usize) -> Result<Option<Packed>, &'static str> {
         let mut blob = Vec::new();
         if !self.counters.is_empty() {
             let summary = counter::encode(&self.counters, flushes, &mut blob)?;
             let plain = Plain {
-                entries: summary.entries,
-                first: Some(summary.first.as_f64()),
+                entries: summary.entries as i64,
                 last: Some(summary.last.as_f64()),
                 total: Some(summary.increase.as_f64()),
                 ..Plain::default()
             };
-            return Ok(Some((plain, None, blob)));
+            return Ok(Some(Packed { plain, merged: None, blob }));
         }
         if !self.gauges.is_empty() {
             let summary = gauge::encode(&self.gauges, flushes, &mut blob)?;
             let plain = Plain {
-                entries: summary.entries,
-                first: Some(summary.first),
+                entries: summary.entries as i64,
                 last: Some(summary.last),
                 smallest: Some(summary.min),
                 largest: Some(summary.max),
                 total: Some(summary.sum),
                 observations: None,
             };
-            let Some(rolled) = &self.rolled else { return Ok(Some((plain, None, blob))) };
-            return Ok(Some((rolled.plain(plain), Some(rolled.pack(flushes)?), blob)));
+            let Some(rolled) = &self.rolled else { return Ok(Some(Packed { plain, merged: None, blob })) };
+            return Ok(Some(Packed { plain: rolled.plain(plain), merged: Some(rolled.pack(flushes)?), blob }));
         }
         if self.values.iter().next().is_none() {
             return Ok(None);
@@ -133,14 +110,14 @@ impl Build {
         let mut merged = Vec::new();
         let summary = values::encode(&self.values, flushes, &mut blob, &mut merged)?;
         let plain = Plain {
-            entries: summary.entries,
+            entries: summary.entries as i64,
             smallest: Some(summary.moments.min),
             largest: Some(summary.moments.max),
             total: Some(summary.moments.sum),
-            observations: Some(summary.count),
+            observations: Some(i64::try_from(summary.count).unwrap_or(i64::MAX)),
             ..Plain::default()
         };
-        Ok(Some((plain, Some(merged), blob)))
+        Ok(Some(Packed { plain, merged: Some(merged), blob }))
     }
 }
 
@@ -153,7 +130,7 @@ impl Rolled {
             smallest: Some(fold(&self.smallest, f64::min)),
             largest: Some(fold(&self.largest, f64::max)),
             total: Some(self.sums.iter().map(|entry| entry.value).sum()),
-            observations: Some(self.counts.iter().map(|entry| entry.value).sum::<f64>() as u64),
+            observations: Some(self.counts.iter().map(|entry| entry.value).sum::<f64>() as i64),
             ..plain
         }
     }

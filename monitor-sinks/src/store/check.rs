@@ -8,16 +8,18 @@ use super::{
     chunk::{Kind, Scratch, counter, gauge, kind_of, merged, values},
     entry::Entry,
     head::Row,
+    rows,
     segment::{self, Chunk, Cursor, Segment},
     tier::Tier,
 };
-use crate::util::guard::checksum;
+use crate::util::guard::{checksum, is_same};
 
 /// What is wrong, the oldest first within rows and within segments.
 pub(super) fn check(connection: &Connection) -> rusqlite::Result<Vec<Warning>> {
     let mut warnings = Warnings::default();
     structure(connection, &mut warnings)?;
-    rows(connection, &mut warnings)?;
+    rows::damaged(connection, i64::MIN, i64::MAX, &mut |ts, reason| warnings.push(Warning::new(ts, reason)))?;
+    every_row(connection, &mut warnings)?;
     for tier in [Tier::Raw, Tier::Minutes, Tier::Hours] {
         segments(connection, tier, &mut warnings)?;
     }
@@ -37,14 +39,15 @@ fn structure(connection: &Connection, warnings: &mut Warnings) -> rusqlite::Resu
     Ok(())
 }
 
-fn rows(connection: &Connection, warnings: &mut Warnings) -> rusqlite::Result<()> {
+/// All rows, those that are sealed included: a flipped bit tells of the disk wherever it is.
+fn every_row(connection: &Connection, warnings: &mut Warnings) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT ts, n, crc, b FROM head ORDER BY ts")?;
     let mut rows = statement.query([])?;
     let mut buckets = Vec::new();
     while let Some(row) = rows.next()? {
         let (ts, count, crc): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let read = match row.get_ref(3)?.as_blob() {
-            Ok(blob) if i64::from(checksum(ts, blob)) != crc => Err("its checksum does not match"),
+            Ok(blob) if !is_same(crc, checksum(ts, blob)) => Err(Row::OTHER_CHECKSUM),
             Ok(blob) => read_row(blob, count, &mut buckets),
             Err(_) => Err("it holds no blob"),
         };

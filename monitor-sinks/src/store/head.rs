@@ -1,9 +1,9 @@
 //! The codec of a row: the series that changed in one flush, as bytes.
 //!
 //! ```text
-//! row          version u8 (2) | flags u8 | run varint | group*
+//! row          version u8 (2) | flags u8 | run varint | group* | padding: zeros
 //! group        gap of the first series number varint | length of its entries in bytes varint | entry*
-//! entry        gap of the series number varint | form u8 | value
+//! entry        gap of the series number * 8 + form varint | value
 //! form 0       counter, whole: total varint, increase varint
 //! form 1       counter, fractional: total f64, increase f64
 //! form 2       counter, whole and unchanged: total varint
@@ -16,7 +16,8 @@
 //! Floats are their eight bytes, lowest first, so that every value comes back bit by bit. Numbers of series and of
 //! buckets ascend; the first gap is the number itself (in a group: less the group's first number), later ones are 1 or more.
 //! Groups have up to 32 entries, so that a reader who wants a few series passes over the others. In version 1 the entries
-//! followed the run without groups; it is read and not written any more. `run` names the recording that wrote
+//! followed the run without groups, each with its gap as a varint and its form as a byte; it is read and not written any
+//! more. `run` names the recording that wrote
 //! the row. Flag 1 marks a full row: every counter and gauge of the run is in it.
 //!
 //! A counter carries its total in the run beside the increase since its previous entry. A sum of increases answers for a
@@ -45,6 +46,9 @@ const GAUGE_FLOAT: u8 = 3;
 const GAUGE_INT: u8 = 4;
 const DISTRIBUTION: u8 = 5;
 
+/// The bits of an entry's first number that tell its form.
+const FORM_BITS: u32 = 3;
+
 /// Whole gauges within this bound take the short form. It is exact for them, and at most eight bytes long.
 const SMALL: f64 = (1_u64 << 48) as f64;
 
@@ -62,6 +66,8 @@ pub(crate) struct Encoder {
     first: u64,
     first_before: u64,
     previous: u64,
+    /// The number of the series whose value is being written.
+    id: u64,
     entries: u32,
 }
 
@@ -71,7 +77,8 @@ impl Encoder {
         buffer.clear();
         buffer.extend([VERSION, if full { FLAG_FULL } else { 0 }]);
         varint::put(&mut buffer, run);
-        Self { bytes: buffer, group: Vec::new(), in_group: 0, first: 0, first_before: 0, previous: 0, entries: 0 }
+        let group = Vec::new();
+        Self { bytes: buffer, group, in_group: 0, first: 0, first_before: 0, previous: 0, id: 0, entries: 0 }
     }
 
     /// Appends the value of series `id`, which must be larger than the one before. Values of unknown form are left out.
@@ -82,8 +89,7 @@ impl Encoder {
         if self.in_group == 0 {
             (self.first, self.previous) = (id, id);
         }
-        let start = self.group.len();
-        varint::put(&mut self.group, id - self.previous);
+        self.id = id;
         let known = match value {
             Value::Counter { total, fresh } => self.counter(total, fresh),
             Value::Gauge(value) => self.gauge(value),
@@ -94,9 +100,13 @@ impl Encoder {
             self.previous = id;
             self.entries += 1;
             self.in_group += 1;
-        } else {
-            self.group.truncate(start);
         }
+    }
+
+    /// Begins the entry of the series that is being written.
+    fn begin(&mut self, form: u8) {
+        // Numbers of series are those of rows, which leave room.
+        varint::put(&mut self.group, ((self.id - self.previous) << FORM_BITS) | u64::from(form));
     }
 
     fn end_group(&mut self) {
@@ -111,6 +121,8 @@ impl Encoder {
     /// The finished row.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         self.end_group();
+        let length = padded(self.bytes.len());
+        self.bytes.resize(length, 0);
         self.bytes
     }
 
@@ -122,16 +134,16 @@ impl Encoder {
     fn counter(&mut self, total: Number, increase: Number) -> bool {
         match (total, increase) {
             (Number::Int(total), Number::Int(0)) => {
-                self.group.push(COUNTER_SAME);
+                self.begin(COUNTER_SAME);
                 varint::put(&mut self.group, total);
             }
             (Number::Int(total), Number::Int(increase)) => {
-                self.group.push(COUNTER_INT);
+                self.begin(COUNTER_INT);
                 varint::put(&mut self.group, total);
                 varint::put(&mut self.group, increase);
             }
             (total, increase) => {
-                self.group.push(COUNTER_FLOAT);
+                self.begin(COUNTER_FLOAT);
                 self.float(total.as_f64());
                 self.float(increase.as_f64());
             }
@@ -143,10 +155,10 @@ impl Encoder {
         let whole = value as i64;
         // The comparison of bits keeps negative zero, fractions and NaN out.
         if value.abs() < SMALL && (whole as f64).to_bits() == value.to_bits() {
-            self.group.push(GAUGE_INT);
+            self.begin(GAUGE_INT);
             varint::put(&mut self.group, varint::zigzag(whole));
         } else {
-            self.group.push(GAUGE_FLOAT);
+            self.begin(GAUGE_FLOAT);
             self.float(value);
         }
         true
@@ -159,7 +171,7 @@ impl Encoder {
             payload.extend(value.to_le_bytes());
         }
         merged::put_buckets(&mut payload, distribution.buckets());
-        self.group.push(DISTRIBUTION);
+        self.begin(DISTRIBUTION);
         varint::put(&mut self.group, payload.len() as u64);
         self.group.extend(payload);
         true
@@ -168,6 +180,13 @@ impl Encoder {
     fn float(&mut self, value: f64) {
         self.group.extend(value.to_le_bytes());
     }
+}
+
+/// The length to which a row is padded, see [`super::rows`]. Short ones are not: many of them share a page.
+fn padded(length: usize) -> usize {
+    const LONG: usize = 2_048;
+    let step = if length < LONG { 1 } else { (1 << length.ilog2()) / 8 };
+    length.next_multiple_of(step)
 }
 
 /// A row whose structure is sound, but for the buckets of distributions, which [`Encoded::buckets`] checks.
@@ -182,6 +201,11 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// What is wrong with a row whose checksum is not that of its bytes.
+    pub(crate) const OTHER_CHECKSUM: &'static str = "its checksum does not match";
+    /// What is wrong with a row that does not have the entries it should have.
+    pub(crate) const OTHER_COUNT: &'static str = "its number of entries is wrong";
+
     /// Reads a row that should have `count` entries, or says what is wrong with it.
     pub(crate) fn parse(bytes: &'a [u8], count: i64) -> Result<Self, &'static str> {
         let row = Self::open(bytes)?;
@@ -190,7 +214,7 @@ impl<'a> Row<'a> {
             entry?;
             found += 1;
         }
-        if found == count { Ok(row) } else { Err("its number of entries is wrong") }
+        if found == count { Ok(row) } else { Err(Self::OTHER_COUNT) }
     }
 
     /// Reads the header of a row, whose checksum has been seen to match.
@@ -206,9 +230,9 @@ impl<'a> Row<'a> {
     /// Series numbers with their values, ascending. Nothing follows an error, and a parsed row has none.
     pub(crate) const fn entries(&self) -> Entries<'a> {
         if self.is_grouped {
-            Entries { groups: self.entries, first: 0, rest: &[], previous: None }
+            Entries { is_grouped: true, groups: self.entries, first: 0, rest: &[], previous: None }
         } else {
-            Entries { groups: &[], first: 0, rest: self.entries, previous: None }
+            Entries { is_grouped: false, groups: &[], first: 0, rest: self.entries, previous: None }
         }
     }
 }
@@ -216,6 +240,7 @@ impl<'a> Row<'a> {
 /// The entries of a row.
 #[derive(Debug, Clone)]
 pub(crate) struct Entries<'a> {
+    is_grouped: bool,
     /// The groups that have not begun yet.
     groups: &'a [u8],
     /// The first series number of the newest group.
@@ -239,6 +264,17 @@ impl<'a> Entries<'a> {
         }
     }
 
+    /// Takes the gap and the form of an entry.
+    fn take_gap(&mut self) -> Option<(u64, u8)> {
+        let first = varint::take(&mut self.rest)?;
+        if self.is_grouped {
+            return Some((first >> FORM_BITS, first as u8 & ((1 << FORM_BITS) - 1)));
+        }
+        let (&form, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some((first, form))
+    }
+
     fn take(&mut self) -> Option<(u64, Entry<'a>)> {
         if self.rest.is_empty() {
             (self.first, self.rest) = take_group(&mut self.groups, self.first)?;
@@ -248,15 +284,13 @@ impl<'a> Entries<'a> {
                 return None;
             }
         }
-        let gap = varint::take(&mut self.rest)?;
+        let (gap, form) = self.take_gap()?;
         let id = match self.previous {
             None => self.first.checked_add(gap)?,
             Some(_) if gap == 0 => return None,
             Some(previous) => previous.checked_add(gap)?,
         };
         self.previous = Some(id);
-        let (&form, rest) = self.rest.split_first()?;
-        self.rest = rest;
         let entry = match form {
             COUNTER_INT => Entry::Counter {
                 total: Number::Int(varint::take(&mut self.rest)?),
@@ -287,7 +321,7 @@ impl<'a> Iterator for Entries<'a> {
     type Item = Result<(u64, Entry<'a>), &'static str>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() && self.groups.is_empty() {
+        if self.rest.is_empty() && is_over(self.groups) {
             return None;
         }
         let entry = self.take();
@@ -298,9 +332,14 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+/// Whether no group follows. None begins with a zero, because the numbers of series go up from 1; padding does.
+fn is_over(groups: &[u8]) -> bool {
+    groups.first().is_none_or(|first| *first == 0)
+}
+
 /// Takes a group off the front of `groups`: its first series number and its entries.
 fn take_group<'a>(groups: &mut &'a [u8], before: u64) -> Option<(u64, &'a [u8])> {
-    if groups.is_empty() {
+    if is_over(groups) {
         return None;
     }
     let first = varint::take(groups)?.checked_add(before)?;
@@ -470,14 +509,14 @@ mod tests {
 
     #[test]
     fn a_reader_who_wants_few_series_passes_over_groups() {
-        let values: Vec<(u64, Value<'_>)> = (0..1_000).map(|n| (n * 3, Value::Gauge(n as f64))).collect();
+        let values: Vec<(u64, Value<'_>)> = (0..1_000).map(|n| (n * 3 + 1, Value::Gauge(n as f64))).collect();
         let bytes = row(&values);
         let row = Row::parse(&bytes, 1_000).unwrap();
         for wanted in [0, 1, 95, 96, 1_500, 2_996, 2_997, 2_998, 10_000] {
             let mut entries = row.entries();
             entries.skip_to(wanted);
             let walked: Vec<u64> = entries.map(|entry| entry.unwrap().0).collect();
-            let expected: Vec<u64> = (0..1_000).map(|n| n * 3).filter(|&id| id >= wanted).collect();
+            let expected: Vec<u64> = (0..1_000).map(|n| n * 3 + 1).filter(|&id| id >= wanted).collect();
             assert!(walked.ends_with(&expected), "{wanted}");
             assert!(walked.len() <= expected.len() + GROUP, "{wanted}: {} of {}", walked.len(), expected.len());
         }
@@ -502,11 +541,11 @@ mod tests {
         let one = 1.0_f64.to_le_bytes();
         let wanted = [
             &[2, 1, 0x80, 0xd0, 0x95, 0xff, 0xbc, 0x31][..],
-            &[1, 41],
-            &[0, 0, 0xac, 0x02, 2],
-            &[2, 2, 5],
-            &[1, 4, 1],
-            &[1, 5, 27],
+            &[1, 37],
+            &[0, 0xac, 0x02, 2],
+            &[2 << 3 | 2, 5],
+            &[1 << 3 | 4, 1],
+            &[1 << 3 | 5, 27],
             &one,
             &one,
             &one,

@@ -26,6 +26,9 @@ const SUFFIX: &str = "-lock";
 /// How often a writer looks whether the readers are done.
 const RETRY: Duration = Duration::from_millis(2);
 
+/// Readers that take longer let a writer go first.
+const QUICK: Duration = Duration::from_millis(50);
+
 /// The right to write to a store, for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Lease {
@@ -73,9 +76,10 @@ impl Lease {
 
 /// The assurance that nobody writes to a store, for as long as it lives.
 #[derive(Debug)]
-pub(super) struct Quiet {
+pub(crate) struct Quiet {
     /// `None` where no writer has ever been: a copy of a store comes without the file.
     file: Option<File>,
+    since: Instant,
 }
 
 impl Drop for Quiet {
@@ -90,9 +94,24 @@ impl Quiet {
     /// Keeps writers away from the store at `path`; `None` if one is there, or it cannot be told.
     pub(super) fn at(path: &Path) -> Option<Self> {
         match File::open(beside(path, SUFFIX)) {
-            Ok(file) => file.try_lock_shared().is_ok().then_some(Self { file: Some(file) }),
-            Err(error) => (error.kind() == ErrorKind::NotFound).then_some(Self { file: None }),
+            Ok(file) => file.try_lock_shared().is_ok().then(|| Self::from_now_on(Some(file))),
+            Err(error) => (error.kind() == ErrorKind::NotFound).then(|| Self::from_now_on(None)),
         }
+    }
+
+    fn from_now_on(file: Option<File>) -> Self {
+        Self { file, since: Instant::now() }
+    }
+
+    /// Whether a writer may have waited for long.
+    pub(super) fn is_overlong(&self) -> bool {
+        self.since.elapsed() > QUICK
+    }
+
+    /// Ends it, and leaves a writer that waits the time to look.
+    pub(super) fn give_way(self) {
+        drop(self);
+        thread::sleep(RETRY * 2);
     }
 }
 

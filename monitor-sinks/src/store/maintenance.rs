@@ -16,7 +16,7 @@ use super::{
 };
 
 /// How often it is looked whether something is due for its time, in microseconds.
-const LOOK_EVERY_US: i64 = 10_000_000;
+const LOOK_EVERY_US: i64 = 60_000_000;
 
 /// The jobs of a writer.
 #[derive(Debug)]
@@ -26,6 +26,12 @@ pub(super) struct Maintenance {
     job: Option<Job>,
     /// What is known of the rows without looking.
     rows: Rows,
+    /// The end of the span of time that holds the newest row.
+    span_end: i64,
+    /// Whether there may be enough rows for a segment.
+    may_be_enough: bool,
+    /// Whether rows were sealed since [`has_sealed`](Self::has_sealed) was asked.
+    has_sealed: bool,
     /// Whether some of them may be of an earlier recording, which nothing can come to any more.
     may_be_over: bool,
     /// Whether the disk was found full, so that what is oldest has to go, whatever its age, until there is room again.
@@ -49,13 +55,32 @@ impl Maintenance {
         let rows = waiting(connection)?;
         let job = Dropping::left(connection)?.map(Job::Drop);
         let may_be_over = rows.count > 0;
-        Ok(Self { retention, interval_us, job, rows, may_be_over, is_tight: false, looked_us: None })
+        Ok(Self {
+            retention,
+            interval_us,
+            job,
+            rows,
+            span_end: i64::MAX,
+            may_be_enough: false,
+            has_sealed: false,
+            may_be_over,
+            is_tight: false,
+            looked_us: None,
+        })
     }
 
     /// Takes note of a row that was written.
     pub(super) fn wrote(&mut self, ts: i64) {
         self.rows.count += 1;
         self.rows.oldest.get_or_insert(ts);
+        self.may_be_enough |= self.rows.count > seal::ENOUGH && ts > self.span_end;
+        self.may_be_enough |= self.rows.count >= seal::MOST;
+        self.span_end = seal::span_end(ts, self.interval_us);
+    }
+
+    /// Whether rows were sealed since this was asked last.
+    pub(super) const fn has_sealed(&mut self) -> bool {
+        std::mem::replace(&mut self.has_sealed, false)
     }
 
     /// How many rows wait to be sealed.
@@ -119,7 +144,11 @@ impl Maintenance {
             return Ok(true);
         }
         match job {
-            Job::Seal(_) => self.rows = waiting(connection)?,
+            Job::Seal(_) => {
+                self.has_sealed = true;
+                self.rows = waiting(connection)?;
+                self.may_be_enough = self.rows.count > seal::ENOUGH;
+            }
             Job::Drop(_) => retention::give_back(connection)?,
             Job::RollUp(_) | Job::Tell(_) => {}
         }
@@ -130,7 +159,7 @@ impl Maintenance {
 
     fn next(&mut self, connection: &mut Connection, now_us: i64, run: u64) -> rusqlite::Result<Option<Job>> {
         let is_time = self.looked_us.is_none_or(|looked| now_us.abs_diff(looked) >= LOOK_EVERY_US.unsigned_abs());
-        if !is_time && self.rows.count < seal::ROWS {
+        if !is_time && !self.may_be_enough {
             return Ok(None);
         }
         let mut wanted_until = None;
@@ -161,7 +190,7 @@ impl Maintenance {
         match Seal::begin(connection, when)? {
             Ok(seal) => Ok(Some(Job::Seal(seal))),
             Err(rows) => {
-                (self.rows, self.may_be_over) = (rows, false);
+                (self.rows, self.may_be_over, self.may_be_enough) = (rows, false, false);
                 Ok(None)
             }
         }
@@ -173,14 +202,13 @@ impl Maintenance {
             when.now_us.saturating_sub(oldest) >= seal::OLDEST_US
                 || when.wanted_until.is_some_and(|until| oldest <= until)
         };
-        self.rows.count >= seal::ROWS || self.rows.oldest.is_some_and(|oldest| self.may_be_over || is_over(oldest))
+        self.may_be_enough || self.rows.oldest.is_some_and(|oldest| self.may_be_over || is_over(oldest))
     }
 }
 
-/// The rows after the newest segment. Damaged ones that were left behind when those around them were sealed wait for nothing.
+/// The rows that are not sealed.
 fn waiting(connection: &Connection) -> rusqlite::Result<Rows> {
-    let sealed = segment::newest(connection, Tier::Raw)?.unwrap_or(i64::MIN);
-    connection.prepare_cached("SELECT count(*), min(ts) FROM head WHERE ts > ?1")?.query_row([sealed], |row| {
-        Ok(Rows { count: row.get::<_, i64>(0)?.try_into().unwrap_or(0), oldest: row.get(1)? })
-    })
+    connection
+        .prepare_cached("SELECT count(*), min(ts) FROM unsealed")?
+        .query_row([], |row| Ok(Rows { count: row.get::<_, i64>(0)?.try_into().unwrap_or(0), oldest: row.get(1)? }))
 }

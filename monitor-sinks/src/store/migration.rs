@@ -5,8 +5,8 @@
 //! version, so a file is of one version or of the next.
 //!
 //! Version 1: series, one row a flush (`head`), exemplars of slow calls.
-//! Version 2: sealed segments with one chunk a series (`segment`, `chunk`), tiers, and what a stranger with a SQLite shell
-//! finds in plain columns: `about`, `latest`, `function_hourly`.
+//! Version 2: sealed segments with one chunk a series (`segment`, `chunk`), rows of `head` that are used again, tiers, and
+//! what a stranger with a SQLite shell finds in plain columns: `about`, `latest`, `function_hourly`.
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -26,6 +26,19 @@ CREATE TABLE series(
 CREATE TABLE head(ts INTEGER PRIMARY KEY, n INTEGER NOT NULL, crc INTEGER NOT NULL, b BLOB NOT NULL) STRICT;
 ";
 
+/// Rows of `head` are overwritten once they are sealed, see [`super::rows`]; `unsealed` are those that count. `damaged`
+/// tells of rows that could not be sealed.
+const SLOTS: &str = "
+ALTER TABLE head RENAME TO head_1;
+CREATE TABLE head(
+    slot INTEGER PRIMARY KEY, ts INTEGER NOT NULL UNIQUE, n INTEGER NOT NULL, crc INTEGER NOT NULL, b BLOB NOT NULL) STRICT;
+INSERT INTO head(ts, n, crc, b) SELECT ts, n, crc, b FROM head_1 ORDER BY ts;
+DROP TABLE head_1;
+CREATE VIEW unsealed AS
+    SELECT ts, n, crc, b FROM head
+    WHERE ts > coalesce((SELECT v FROM meta WHERE k = 'sealed_us'), -9223372036854775808);
+";
+
 /// A segment is a span of flushes; its blob holds their times. A chunk is what one series has in it; small columns come
 /// before the blobs, so that whoever reads only those does not touch the pages of the blobs. See [`super::segment`].
 const SECOND: &str = "
@@ -36,8 +49,9 @@ CREATE TABLE segment(
 CREATE INDEX segment_time ON segment(tier, t1);
 CREATE TABLE chunk(
     id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, series INTEGER NOT NULL, entries INTEGER NOT NULL,
-    first REAL, last REAL, smallest REAL, largest REAL, total REAL, observations INTEGER,
+    last REAL, smallest REAL, largest REAL, total REAL, observations INTEGER,
     crc INTEGER NOT NULL, merged BLOB, b BLOB NOT NULL, UNIQUE(series, segment)) STRICT;
+CREATE TABLE damaged(ts INTEGER PRIMARY KEY, reason TEXT NOT NULL) STRICT;
 CREATE TABLE last_value(series INTEGER PRIMARY KEY, ts INTEGER NOT NULL, value REAL NOT NULL) STRICT;
 CREATE VIEW latest AS
     SELECT series.name, series.service, series.labels, series.unit,
@@ -56,6 +70,7 @@ CREATE TABLE about(topic TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT R
 pub(super) fn pretend(connection: &Connection, found: i64) -> rusqlite::Result<()> {
     if found < 2 {
         connection.execute_batch("PRAGMA temp_store = MEMORY")?;
+        connection.execute_batch("CREATE TEMP VIEW unsealed AS SELECT ts, n, crc, b FROM main.head")?;
         connection.execute_batch(
             &SECOND
                 .replace("CREATE TABLE", "CREATE TEMP TABLE")
@@ -73,6 +88,7 @@ pub(super) fn run(transaction: &Transaction<'_>, found: i64) -> rusqlite::Result
         transaction.execute_batch(slow::TABLE)?;
     }
     if found < 2 {
+        transaction.execute_batch(SLOTS)?;
         transaction.execute_batch(SECOND)?;
     }
     about::write(transaction)?;

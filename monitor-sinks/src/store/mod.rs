@@ -2,14 +2,15 @@
 //!
 //! - `schema`: what makes a SQLite file ours, its tables, and how connections are opened.
 //! - `lease`: at most one writer a file.
-//! - `origin`: where samples come from. `head`: the row codec; `series`: the table of series; `slow`: exemplars of slow
+//! - `origin`: where samples come from. `head`: the row codec; `rows`: their table; `series`: the table of series; `slow`: exemplars of slow
 //!   calls.
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
 //! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`;
 //!   `vital`: how it fares.
 //! - `backup`, `salvage`: copies of a sound store and of a damaged one; `fresh`: a new file that is whole or absent.
 //! - `quarantine`: what becomes of a damaged store when recording has to go on.
-//! - `walk`, `back`: reading forwards and backwards; `check`: looking for damage; `reader`: the connection.
+//! - `walk`, `back`: reading forwards, in one go or page by page, and backwards; `check`: looking for damage; `reader`:
+//!   the connection.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
 //! about a thousand times the bytes on the way to the disk. Later the rows of many flushes are sealed into one chunk a
@@ -23,6 +24,7 @@ mod ballast;
 pub mod bench;
 mod build;
 mod check;
+mod checkpoint;
 pub(crate) mod chunk;
 mod entry;
 mod files;
@@ -34,12 +36,14 @@ mod lease;
 #[cfg(test)]
 mod lifecycle;
 mod maintenance;
+mod merger;
 mod migration;
 mod origin;
 mod quarantine;
 mod reader;
 mod retention;
 mod rollup;
+mod rows;
 mod salvage;
 pub(crate) mod schema;
 mod seal;
@@ -67,7 +71,7 @@ pub(crate) use self::{
     origin::{Origin, Placed},
     reader::{Reader, Window},
     series::StoredSeries,
-    walk::{Detail, Found},
+    walk::{Detail, Found, Pages},
     writer::{Settings, Writer},
 };
 

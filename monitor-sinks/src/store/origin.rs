@@ -12,7 +12,6 @@ pub(crate) enum Origin {
     /// What the program records: the registry, or what stands in for it.
     App,
     /// The machine that the program runs on.
-    #[allow(dead_code, reason = "nothing samples the machine without the feature `host`")]
     Host,
     /// The store itself.
     Own,

@@ -11,10 +11,11 @@ use super::{
     check,
     entry::Entry,
     lease::Quiet,
+    origin::Origin,
     schema,
     series::{self, StoredSeries},
     slow,
-    walk::{self, Detail, Found, Walk},
+    walk::{self, Detail, Found, Pages, Walk},
     writer::INTERVAL_KEY,
 };
 use crate::error::Error;
@@ -37,12 +38,14 @@ pub(crate) struct Reader {
     path: Arc<Path>,
     /// Keeps writers away, if there was none. After the connection, which relies on it.
     quiet: Option<Quiet>,
+    /// Whether writers were let in that the connection does not know of.
+    is_paused: bool,
 }
 
 impl Reader {
     pub(super) fn open(path: &Arc<Path>) -> Result<Self, Error> {
         let (connection, quiet) = schema::open_read_only(path)?;
-        Ok(Self { connection, path: Arc::clone(path), quiet })
+        Ok(Self { connection, path: Arc::clone(path), quiet, is_paused: false })
     }
 
     /// A transaction that sees the store as it is at its first look, until it is dropped.
@@ -58,6 +61,26 @@ impl Reader {
     /// The time of the newest row.
     pub(super) fn newest(&self) -> Result<Option<i64>, Error> {
         walk::newest(&self.connection).map_err(|error| self.failed(error))
+    }
+
+    /// Lets writers in until [`resume`](Self::resume). Meanwhile nothing may be read from the file.
+    pub(crate) fn pause(&mut self) {
+        self.is_paused |= self.quiet.take().is_some();
+    }
+
+    /// Goes on after a pause, or lets a writer that waits go first, if it may have waited for long. In both cases what is
+    /// read from here on is the file as it is then.
+    ///
+    /// For readings that take long: a program that starts to record waits for readers, but not for ever.
+    pub(crate) fn resume(&mut self) -> Result<(), Error> {
+        if let Some(quiet) = self.quiet.take_if(|quiet| quiet.is_overlong()) {
+            quiet.give_way();
+            self.is_paused = true;
+        }
+        if self.is_paused {
+            *self = Self::open(&self.path)?;
+        }
+        Ok(())
     }
 
     /// The series called one of `names`, or all of them, by ascending number.
@@ -88,6 +111,32 @@ impl Reader {
         visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<(), Error> {
         Walk::new(&self.connection, ids, detail).run(window, visit).map_err(|error| self.failed(error))
+    }
+
+    /// Begins to page through what there is of the series `ids` in `window`; see [`Pages`].
+    pub(crate) fn pages(&self, ids: Vec<u64>, window: Window) -> Result<Pages, Error> {
+        Pages::new(&self.connection, ids, window).map_err(|error| self.failed(error))
+    }
+
+    /// Visits the next of `pages`; returns whether there was one.
+    pub(crate) fn next_page(&self, pages: &mut Pages, visit: &mut dyn FnMut(Found<'_>)) -> Result<bool, Error> {
+        pages.next(&self.connection, visit).map_err(|error| self.failed(error))
+    }
+
+    /// The numbers of the series that come from `origin`, ascending.
+    pub(crate) fn of_origin(&self, origin: Origin) -> Result<Vec<u64>, Error> {
+        series::of_origin(&self.connection, origin).map_err(|error| self.failed(error))
+    }
+
+    /// The first and the last time that there is anything of, in any tier.
+    pub(crate) fn extent(&self) -> Result<Option<(i64, i64)>, Error> {
+        walk::extent(&self.connection).map_err(|error| self.failed(error))
+    }
+
+    /// The connection itself, for statements of the user's, and what keeps writers away while it is read from, if there
+    /// was none. It must be kept as long as the file is read.
+    pub(crate) fn into_parts(self) -> (Option<Quiet>, Connection) {
+        (self.quiet, self.connection)
     }
 
     /// What is wrong with the file; see [`check`].

@@ -17,7 +17,7 @@ use super::{
 use crate::util::time::duration_micros;
 
 /// Chunks removed in one transaction.
-const SLICE: i64 = 500;
+const SLICE: i64 = 200;
 
 /// Free pages that are given back in one step.
 const PAGES: i64 = 64;
@@ -76,8 +76,8 @@ impl Dropping {
     }
 }
 
-/// Removes the row of a segment, and notes that its chunks are to follow. Damaged rows that were left behind in its time go
-/// with it.
+/// Removes the row of a segment, and notes that its chunks are to follow. What is told of damaged rows in its time
+/// goes with it.
 fn drop_segment(connection: &mut Connection, segment: i64) -> rusqlite::Result<Dropping> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (tier, t1, first, last): (i64, i64, i64, i64) = transaction.query_row(
@@ -86,7 +86,7 @@ fn drop_segment(connection: &mut Connection, segment: i64) -> rusqlite::Result<D
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
     if tier == Tier::Raw.code() {
-        transaction.execute("DELETE FROM head WHERE ts <= ?1", [t1])?;
+        transaction.execute("DELETE FROM damaged WHERE ts <= ?1", [t1])?;
     }
     transaction.execute(
         "INSERT INTO meta(k, v) VALUES(?1, ?2) ON CONFLICT(k) DO UPDATE SET v = excluded.v",

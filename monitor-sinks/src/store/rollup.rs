@@ -9,20 +9,21 @@
 
 use std::collections::BTreeMap;
 
-use monitor_core::{Distribution, Number};
+use monitor_core::Number;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{
     Window,
     build::Build,
     entry::{Entry, Span},
-    segment::{self, Cursor, Draft},
+    merger::Merger,
+    segment::{self, Cursor, Draft, Packed},
     tier::Tier,
     walk::{Detail, Found, Walk},
 };
 
 /// Series of one slice.
-const SLICE: usize = 50;
+const SLICE: usize = 16;
 
 /// How long a span has to be over, so that no flush of it is on its way any more.
 const GRACE_US: i64 = 60_000_000;
@@ -86,7 +87,7 @@ fn first(connection: &Connection, tier: Tier, after: i64) -> rusqlite::Result<Op
     if sealed.is_some() || tier != Tier::Raw {
         return Ok(sealed);
     }
-    connection.prepare_cached("SELECT min(ts) FROM head WHERE ts > ?1")?.query_row([after], |row| row.get(0))
+    connection.prepare_cached("SELECT min(ts) FROM unsealed WHERE ts > ?1")?.query_row([after], |row| row.get(0))
 }
 
 /// Up to where a tier has been rolled up.
@@ -147,22 +148,20 @@ impl Rollup {
         Ok(Self { tier, window, runs, draft: None, done: 0 })
     }
 
-    /// Rolls up the next series in one transaction. Returns whether all is done.
+    /// Rolls up the next series, and writes them in one transaction. Returns whether all is done.
     pub(super) fn slice(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
+        let chunks = self.pack(connection)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if let Some(run) = self.runs.last() {
             let draft = match &mut self.draft {
                 Some(draft) => draft,
                 none => none.insert(Draft::begin(&transaction, self.tier, run.name)?),
             };
-            let end = (self.done + SLICE).min(run.series.len());
-            let series = &run.series[self.done..end];
-            let mut builds = gather(&transaction, self.tier, self.window, run, series)?;
-            for (id, build) in series.iter().zip(&mut builds) {
-                let _ = build.finish(&transaction, draft, *id, run.ends.len())?;
+            for (series, chunk) in &chunks {
+                draft.add(&transaction, *series, chunk)?;
             }
-            self.done = end;
-            if end == run.series.len() {
+            self.done = (self.done + SLICE).min(run.series.len());
+            if self.done == run.series.len() {
                 draft.finish(&transaction, &run.ends, self.tier.step_us())?;
                 self.runs.pop();
                 (self.draft, self.done) = (None, 0);
@@ -177,6 +176,16 @@ impl Rollup {
         }
         transaction.commit()?;
         Ok(is_done)
+    }
+
+    /// The chunks of the next series.
+    fn pack(&self, connection: &Connection) -> rusqlite::Result<Vec<(u64, Packed)>> {
+        let Some(run) = self.runs.last() else { return Ok(Vec::new()) };
+        let series = &run.series[self.done..(self.done + SLICE).min(run.series.len())];
+        let builds = gather(connection, self.tier, self.window, run, series)?;
+        // As in sealing, what makes no chunk is left out.
+        let packed = |(series, build): (&u64, Build)| Some((*series, build.pack(run.ends.len()).ok()??));
+        Ok(series.iter().zip(builds).filter_map(packed).collect())
     }
 }
 
@@ -207,7 +216,7 @@ fn remove_between(connection: &Connection, tier: Tier, window: Window) -> rusqli
 enum Sum {
     Counter { total: Number, increase: Number },
     Gauge(Span),
-    Values(Distribution),
+    Values(Merger),
 }
 
 /// The entries of `series` of one recording, a window each.
@@ -250,7 +259,7 @@ impl Sum {
             Entry::Gauge(value) => Self::Gauge(Span::of(value)),
             Entry::Span(span) => Self::Gauge(span),
             Entry::Distribution(_) => {
-                let mut sum = Self::Values(Distribution::new());
+                let mut sum = Self::Values(Merger::EMPTY);
                 sum.add(entry, buckets);
                 sum
             }
@@ -266,8 +275,7 @@ impl Sum {
             (Self::Gauge(span), Entry::Gauge(value)) => span.add(Span::of(value)),
             (Self::Gauge(span), Entry::Span(later)) => span.add(later),
             (Self::Values(values), Entry::Distribution(encoded)) if encoded.buckets(buckets).is_ok() => {
-                let extremes = Some((encoded.min, encoded.max));
-                values.merge(&Distribution::from_parts(std::mem::take(buckets), encoded.sum, extremes));
+                values.add(&encoded, buckets);
             }
             // A series is of one kind.
             _ => {}
@@ -279,7 +287,7 @@ impl Sum {
         match self {
             Self::Counter { total, increase } => build.push_counter(at as u32, total, increase),
             Self::Gauge(span) => build.push_span(at as u32, span),
-            Self::Values(values) => build.push_distribution(at as u32, &values),
+            Self::Values(values) => build.push_distribution(at as u32, &values.into_distribution()),
         }
     }
 }

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
 
 use super::{lease::Quiet, migration};
 use crate::error::{Error, Kind};
@@ -34,7 +34,7 @@ pub(super) const READABLE_FROM: i64 = 2;
 pub(super) const READABLE_KEY: &str = "readable_from";
 
 /// How long a reader waits for a writer that recovers or closes the file.
-pub(super) const READER_PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const READER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// `path` as an absolute path without symbolic links as far as it exists, so that one file has one name (and one lease).
 pub(crate) fn resolve(path: &Path) -> PathBuf {
@@ -114,12 +114,12 @@ pub(crate) fn open_for_writing(path: &Path, patience: Duration) -> Result<Connec
     if found < VERSION {
         migrate(&mut connection, found).map_err(|error| Error::sqlite("migrate", path, patience, error))?;
     }
-    // A write-ahead log lets readers read while a flush commits. It is kept near 2 MiB, and cut to 8 MiB after a reader
-    // pinned it. NORMAL may lose the last commits when power fails, never when the process dies; it never corrupts.
+    // A write-ahead log lets readers read while a flush commits. It is kept near 1 MiB by `checkpoint`, and cut to 8 MiB
+    // after a reader pinned it. NORMAL may lose the last commits when power fails, never when the process dies; it never corrupts.
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 256;
-             PRAGMA journal_size_limit = 8388608; PRAGMA cache_size = -2048;",
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 8388608;
+             PRAGMA cache_size = -2048;",
         )
         .map_err(failed)?;
     Ok(connection)
@@ -198,14 +198,11 @@ fn open_immutable(path: &Path) -> Result<Connection, Error> {
     let failed = |error| Error::sqlite("open", path, READER_PATIENCE, error);
     let connection =
         Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
-    connection.execute_batch(UNTRUSTED).map_err(failed)?;
+    prepare(&connection).map_err(failed)?;
     let found = identify_to_read(&connection, path)?;
     migration::pretend(&connection, found).map_err(failed)?;
     Ok(connection)
 }
-
-/// Functions that a foreign schema calls must not run.
-const UNTRUSTED: &str = "PRAGMA trusted_schema = OFF";
 
 fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connection, Error> {
     let failed = |error| Error::sqlite("open", path, patience, error);
@@ -220,8 +217,17 @@ fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connection,
         }
     })?;
     connection.busy_timeout(patience).map_err(failed)?;
-    connection.execute_batch(UNTRUSTED).map_err(failed)?;
+    prepare(&connection).map_err(failed)?;
     Ok(connection)
+}
+
+/// What every connection is told first.
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    // Functions that a foreign schema calls must not run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // Otherwise a statement with another parameter may be compiled anew, which takes longer than running it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// Brings a store of an older schema to the one of this release, in one transaction.

@@ -5,14 +5,16 @@
 //! on the way leaves chunks that nobody sees, at the end of the table, where the next writer removes them; and a segment is
 //! dropped by its row first and its chunks after that.
 //!
-//! The checksum of a chunk covers its blobs and what says whose they are. It does not cover the plain columns, which SQLite
-//! rounds: not-a-number becomes NULL there.
+//! The checksum of a chunk covers its blobs, whose they are, and the plain columns as SQLite keeps them: not-a-number is
+//! NULL there, and zero has no sign.
 
+use monitor_core::Number;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     Window,
     chunk::{Reason, Scratch, times},
+    entry::Span,
     tier::Tier,
 };
 use crate::util::guard;
@@ -56,11 +58,14 @@ impl Segment {
         guard::checksum_of(&numbers, &[&self.times])
     }
 
+    /// Fails if what it says of itself is damaged.
+    pub(crate) fn check(&self) -> Result<(), Reason> {
+        if self.checksum() == self.crc { Ok(()) } else { Err("the checksum of its segment does not match") }
+    }
+
     /// The times of its flushes, in place of the contents of `out`.
     pub(crate) fn times(&self, scratch: &mut Scratch, out: &mut Vec<i64>) -> Result<(), Reason> {
-        if self.checksum() != self.crc {
-            return Err("the checksum of its segment does not match");
-        }
+        self.check()?;
         times::decode(&self.times, self.flushes, scratch, out)?;
         let ends = out.first().zip(out.last());
         if ends == Some((&self.t0, &self.t1)) { Ok(()) } else { Err("its segment has other times than it says") }
@@ -100,8 +105,23 @@ impl Segment {
 
 /// The first segment of `tier` after `cursor`.
 pub(crate) fn next(connection: &Connection, tier: Tier, cursor: Cursor) -> rusqlite::Result<Option<Segment>> {
-    let sql = format!("SELECT {COLUMNS} FROM segment WHERE tier = ?1 AND (t1, id) > (?2, ?3) ORDER BY t1, id LIMIT 1");
-    connection.prepare_cached(&sql)?.query_row(params![tier.code(), cursor.t1, cursor.id], Segment::of_row).optional()
+    Ok(some(connection, tier, cursor, i64::MAX, 1)?.pop())
+}
+
+/// The first segments of `tier` after `cursor` that begin at or before `until`, `most` at the most.
+pub(crate) fn some(
+    connection: &Connection,
+    tier: Tier,
+    cursor: Cursor,
+    until: i64,
+    most: usize,
+) -> rusqlite::Result<Vec<Segment>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM segment WHERE tier = ?1 AND (t1, id) > (?2, ?3) AND t0 <= ?4 ORDER BY t1, id LIMIT ?5"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    statement.query_map(params![tier.code(), cursor.t1, cursor.id, until, most], Segment::of_row)?.collect()
 }
 
 /// The newest segment of `tier` that begins at or before `until` and comes before segment `before`, if one is given.
@@ -133,9 +153,10 @@ pub(crate) fn newest(connection: &Connection, tier: Tier) -> rusqlite::Result<Op
     connection.prepare_cached(sql)?.query_row([tier.code()], |row| row.get(0))
 }
 
-/// What one series has in a segment: the blobs, which are sound, and how many entries they should have.
+/// What one series has in a segment, checked against its checksum.
 #[derive(Debug)]
 pub(crate) struct Chunk<'a> {
+    pub(crate) plain: Plain,
     pub(crate) merged: Option<&'a [u8]>,
     pub(crate) blob: &'a [u8],
 }
@@ -146,9 +167,8 @@ pub(crate) fn every_chunk(
     segment: &Segment,
     visit: &mut dyn FnMut(u64, Result<Chunk<'_>, Reason>),
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
-        "SELECT series, entries, crc, merged, b FROM chunk WHERE id BETWEEN ?1 AND ?2 AND segment = ?3 ORDER BY id",
-    )?;
+    let sql = format!("SELECT {CHUNK_COLUMNS} FROM chunk WHERE id BETWEEN ?1 AND ?2 AND segment = ?3 ORDER BY id");
+    let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params![segment.first_chunk, segment.last_chunk, segment.id])?;
     while let Some(row) = rows.next()? {
         visit(row.get::<_, i64>(0)?.cast_unsigned(), chunk(row, segment)?);
@@ -166,9 +186,8 @@ pub(crate) fn chunks(
     wanted: &[u64],
     visit: &mut dyn FnMut(u64, Result<Chunk<'_>, Reason>),
 ) -> rusqlite::Result<()> {
-    const COLUMNS: &str = "series, entries, crc, merged, b";
     if wanted.len() <= FEW {
-        let sql = format!("SELECT {COLUMNS} FROM chunk WHERE series = ?1 AND segment = ?2");
+        let sql = format!("SELECT {CHUNK_COLUMNS} FROM chunk WHERE series = ?1 AND segment = ?2");
         let mut statement = connection.prepare_cached(&sql)?;
         for &series in wanted {
             let mut rows = statement.query(params![series.cast_signed(), segment.id])?;
@@ -178,7 +197,7 @@ pub(crate) fn chunks(
         }
         return Ok(());
     }
-    let sql = format!("SELECT {COLUMNS} FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+    let sql = format!("SELECT {CHUNK_COLUMNS} FROM chunk WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params![segment.first_chunk, segment.last_chunk])?;
     while let Some(row) = rows.next()? {
@@ -190,30 +209,83 @@ pub(crate) fn chunks(
     Ok(())
 }
 
+const CHUNK_COLUMNS: &str = "series, entries, last, smallest, largest, total, observations, crc, merged, b";
+
 fn chunk<'a>(row: &'a Row<'_>, segment: &Segment) -> rusqlite::Result<Result<Chunk<'a>, Reason>> {
     let series: i64 = row.get(0)?;
-    let entries: i64 = row.get(1)?;
-    let crc: i64 = row.get(2)?;
-    let (Ok(merged), Ok(blob)) = (row.get_ref(3)?.as_blob_or_null(), row.get_ref(4)?.as_blob()) else {
+    let plain = Plain {
+        entries: row.get(1)?,
+        last: row.get(2)?,
+        smallest: row.get(3)?,
+        largest: row.get(4)?,
+        total: row.get(5)?,
+        observations: row.get(6)?,
+    };
+    let crc: i64 = row.get(7)?;
+    let (Ok(merged), Ok(blob)) = (row.get_ref(8)?.as_blob_or_null(), row.get_ref(9)?.as_blob()) else {
         return Ok(Err("it holds no blob"));
     };
-    let found = guard::checksum_of(&[segment.id, series, entries], &[merged.unwrap_or_default(), blob]);
-    if i64::from(found) != crc {
+    if i64::from(plain.checksum(segment.id, series, merged, blob)) != crc {
         return Ok(Err("its checksum does not match"));
     }
-    Ok(Ok(Chunk { merged, blob }))
+    Ok(Ok(Chunk { plain, merged, blob }))
 }
 
-/// What is told of a chunk in plain columns.
+/// What is told of a chunk in plain columns. Each is there if it makes sense for the kind of series and is a number.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Plain {
-    pub(crate) entries: usize,
-    pub(crate) first: Option<f64>,
+    pub(crate) entries: i64,
+    /// The newest value of a gauge, the newest total of a counter.
     pub(crate) last: Option<f64>,
     pub(crate) smallest: Option<f64>,
     pub(crate) largest: Option<f64>,
+    /// The sum of the values, the increase of a counter.
     pub(crate) total: Option<f64>,
-    pub(crate) observations: Option<u64>,
+    /// How many values were recorded, where an entry may stand for several.
+    pub(crate) observations: Option<i64>,
+}
+
+impl Plain {
+    /// The total and the increase of a counter, where the columns hold them exactly.
+    pub(crate) fn counter(&self) -> Option<(Number, Number)> {
+        let exact = |number: f64| {
+            let whole = number as u64;
+            match whole as f64 == number {
+                true if whole < 1 << 53 => Some(Number::Int(whole)),
+                true => None,
+                false => Some(Number::Float(number)),
+            }
+        };
+        Some((exact(self.last?)?, exact(self.total?)?))
+    }
+
+    /// The values of a gauge, where all are numbers.
+    pub(crate) fn gauge(&self) -> Option<Span> {
+        let Self { last, smallest, largest, total, observations, entries } = *self;
+        let count = observations.unwrap_or(entries) as f64;
+        Some(Span { last: last?, smallest: smallest?, largest: largest?, sum: total?, count })
+    }
+
+    pub(super) fn checksum(&self, segment: i64, series: i64, merged: Option<&[u8]>, blob: &[u8]) -> u32 {
+        let Self { entries, last, smallest, largest, total, observations } = *self;
+        let [last, smallest, largest, total] = [last, smallest, largest, total].map(kept);
+        let numbers = [segment, series, entries, last, smallest, largest, total, observations.unwrap_or(-1)];
+        guard::checksum_of(&numbers, &[merged.unwrap_or_default(), blob])
+    }
+}
+
+/// The bits of a number as it comes back from a column.
+fn kept(number: Option<f64>) -> i64 {
+    // Adding zero takes the sign off another zero.
+    number.filter(|number| !number.is_nan()).map_or(i64::MIN, |number| (number + 0.0).to_bits().cast_signed())
+}
+
+/// A chunk that is to be written.
+#[derive(Debug)]
+pub(crate) struct Packed {
+    pub(crate) plain: Plain,
+    pub(crate) merged: Option<Vec<u8>>,
+    pub(crate) blob: Vec<u8>,
 }
 
 /// A segment that is being written.
@@ -236,33 +308,24 @@ impl Draft {
     }
 
     /// Adds the chunk of a series.
-    pub(crate) fn add(
-        &mut self,
-        connection: &Connection,
-        series: u64,
-        plain: Plain,
-        merged: Option<&[u8]>,
-        blob: &[u8],
-    ) -> rusqlite::Result<()> {
-        let entries = i64::try_from(plain.entries).unwrap_or(i64::MAX);
+    pub(crate) fn add(&mut self, connection: &Connection, series: u64, chunk: &Packed) -> rusqlite::Result<()> {
+        let Packed { plain, merged, blob } = chunk;
         let series = series.cast_signed();
-        let crc = guard::checksum_of(&[self.id, series, entries], &[merged.unwrap_or_default(), blob]);
         connection
             .prepare_cached(
-                "INSERT INTO chunk(segment, series, entries, first, last, smallest, largest, total, observations, crc, merged, b)
-                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                "INSERT INTO chunk(segment, series, entries, last, smallest, largest, total, observations, crc, merged, b)
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 self.id,
                 series,
-                entries,
-                plain.first,
+                plain.entries,
                 plain.last,
                 plain.smallest,
                 plain.largest,
                 plain.total,
-                plain.observations.map(|count| i64::try_from(count).unwrap_or(i64::MAX)),
-                crc,
+                plain.observations,
+                plain.checksum(self.id, series, merged.as_deref(), blob),
                 merged,
                 blob
             ])?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use monitor_core::MetricKind;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::origin::Placed;
+use super::origin::{Origin, Placed};
 
 /// A series as the store knows it.
 #[derive(Debug, Clone)]
@@ -39,13 +39,13 @@ pub(super) fn resolve(
     let service = key.service.as_deref().unwrap_or(service);
     let labels = canonical(&key.labels);
     let known = connection
-        .prepare("SELECT id FROM series WHERE name = ?1 AND service = ?2 AND labels = ?3 AND kind = ?4")?
+        .prepare_cached("SELECT id FROM series WHERE name = ?1 AND service = ?2 AND labels = ?3 AND kind = ?4")?
         .query_row(params![key.name, service, labels, kind], |row| row.get(0))
         .optional()?;
     let id: i64 = match known {
         Some(id) => id,
         None => connection
-            .prepare(
+            .prepare_cached(
                 "INSERT INTO series(source, name, kind, unit, service, labels, created_us)
                  VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
             )?
@@ -94,6 +94,13 @@ pub(super) fn load(connection: &Connection, names: Option<&[&str]>) -> rusqlite:
 /// Whether a series of this kind and with these labels can be loaded.
 pub(super) fn is_readable(kind: i64, labels: &str) -> bool {
     kind_of(kind).is_some() && serde_json::from_str::<BTreeMap<String, String>>(labels).is_ok()
+}
+
+/// The numbers of the series that come from `origin`, ascending.
+pub(super) fn of_origin(connection: &Connection, origin: Origin) -> rusqlite::Result<Vec<u64>> {
+    let mut statement = connection.prepare("SELECT id FROM series WHERE source = ?1 AND id >= 0 ORDER BY id")?;
+    let ids = statement.query_map([origin.source()], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?;
+    ids.collect()
 }
 
 /// Labels as one JSON object with sorted keys and no spaces: equal labels are equal text.

@@ -11,21 +11,28 @@
 //! Where single flushes have been dropped, windows stand in for them: of hours, then of minutes, then the flushes that
 //! there are. The recording that wrote an entry is told with it, so that totals can be told from those of another one.
 
+mod page;
+
 use rusqlite::{Connection, params};
 
+pub(crate) use self::page::Pages;
 use super::{
     Warning, Window,
     build::unpack,
     chunk::{Scratch, counter, gauge, merged, values},
     entry::{Encoded, Entry, Span},
     head::Row,
+    rows,
     segment::{self, Chunk, Cursor, Segment},
     tier::Tier,
 };
-use crate::util::guard::checksum;
+use crate::util::guard::{checksum, is_same};
 
 /// Rows looked at in one step.
 const PAGE: i64 = 500;
+
+/// Chunks looked at in one step, about; a segment is looked at as a whole.
+const CHUNKS: usize = 32;
 
 /// What a walk meets.
 #[derive(Debug)]
@@ -38,7 +45,7 @@ pub(crate) enum Found<'a> {
     Damaged(Warning),
 }
 
-/// Whether distributions come one by one, or merged where a whole chunk lies in the window.
+/// Whether entries come one by one, or as one where a whole chunk lies in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
     Each,
@@ -50,6 +57,16 @@ pub(crate) enum Detail {
 struct Part {
     tier: Tier,
     window: Window,
+}
+
+/// What a walk has still to visit of a part.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    tier: Tier,
+    after: i64,
+    until: i64,
+    /// Where it has come to; `None` at the end.
+    cursor: Option<Cursor>,
 }
 
 /// A walk that is going on.
@@ -113,39 +130,54 @@ impl<'a> Walk<'a> {
         window: Window,
         visit: &mut dyn FnMut(Found<'_>),
     ) -> rusqlite::Result<()> {
+        let Window { after, until } = window;
+        let within = Window { after: after.max(segment.t0.saturating_sub(1)), until: until.min(segment.t1) };
+        damaged(self.connection, within, visit)?;
         self.segment(self.connection, segment, window, visit)
     }
 
     fn part(&mut self, part: Part, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<()> {
-        let Part { tier, window } = part;
-        let mut cursor = Cursor::after(window.after);
-        let mut until = window.until;
+        let mut left = self.begin(part, visit)?;
+        while self.step(&mut left, visit)? {}
+        Ok(())
+    }
+
+    /// Begins a part, and tells of what was damaged in it before it was sealed.
+    fn begin(&self, part: Part, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<Left> {
+        let Part { tier, window: Window { after, mut until } } = part;
         if tier == Tier::Raw {
             // Rows that are written meanwhile do not prolong the walk.
             until = until.min(newest(self.connection)?.unwrap_or(i64::MIN));
+            damaged(self.connection, Window { after, until }, visit)?;
         }
-        loop {
-            // A job of the writer walks within its own transaction.
-            let connection = self.connection;
-            let _snapshot = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
-            // The first window of a recording may bear the time of the last one of the recording before it.
-            if let Some(segment) = segment::next(connection, tier, cursor)? {
-                if segment.t0 > until {
-                    break;
-                }
-                self.segment(connection, &segment, Window { after: window.after, until }, visit)?;
-                cursor = segment.cursor();
-                continue;
-            }
-            if tier != Tier::Raw || cursor.time() >= until {
-                break;
-            }
-            match self.page(connection, Window { after: cursor.time(), until }, visit)? {
-                Some(last) => cursor = Cursor::after(last),
-                None => break,
-            }
+        Ok(Left { tier, after, until, cursor: Some(Cursor::after(after)) })
+    }
+
+    /// Visits some segments, or a page of rows, of what is `left`. Returns whether there may be more.
+    fn step(&mut self, left: &mut Left, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<bool> {
+        let Left { tier, after, until, cursor: left } = left;
+        let Some(mut cursor) = *left else { return Ok(false) };
+        let batch = (CHUNKS / self.ids.len().max(1)).max(1);
+        let connection = self.connection;
+        // A job of the writer walks within its own transaction.
+        let _snapshot = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
+        // The first window of a recording may bear the time of the last one of the recording before it.
+        let segments = segment::some(connection, *tier, cursor, *until, batch)?;
+        for segment in &segments {
+            self.segment(connection, segment, Window { after: *after, until: *until }, visit)?;
+            cursor = segment.cursor();
         }
-        Ok(())
+        if segments.len() == batch {
+            *left = Some(cursor);
+        } else if *tier == Tier::Raw && cursor.time() < *until {
+            let last = self.page(connection, Window { after: cursor.time(), until: *until }, visit)?;
+            // What was seen as rows may be found in a segment next time, together with what was not.
+            *after = last.unwrap_or(*after);
+            *left = last.map(Cursor::after);
+        } else {
+            *left = None;
+        }
+        Ok(left.is_some())
     }
 
     /// Visits what a segment holds of the series.
@@ -157,22 +189,31 @@ impl<'a> Walk<'a> {
         visit: &mut dyn FnMut(Found<'_>),
     ) -> rusqlite::Result<()> {
         let Self { ids, places, detail, room, .. } = self;
-        left_behind(connection, segment, visit)?;
-        if let Err(reason) = segment.times(&mut room.scratch, &mut room.times) {
+        let whole = segment.is_within(window) && *detail == Detail::Merged;
+        if let Err(reason) = if whole { room.begin(segment) } else { room.times(segment) } {
             visit(Found::Damaged(Warning::new(segment.t1, reason)));
             return Ok(());
         }
-        let whole = segment.is_within(window) && *detail == Detail::Merged;
         segment::chunks(connection, segment, ids, &mut |series, chunk| {
             let Ok(at) = ids.binary_search(&series) else { return };
-            let to = Target { place: places[at], segment, window, whole };
-            let read = chunk.and_then(|chunk| room.read(&chunk, &to, visit));
+            let to = Target { place: places[at], segment, window };
+            let read =
+                chunk.and_then(
+                    |chunk| {
+                        if whole { room.read_whole(&chunk, &to, visit) } else { room.read(&chunk, &to, visit) }
+                    },
+                );
             if let Err(reason) = read {
                 visit(Found::Damaged(Warning::new(segment.t1, reason)));
             }
         })?;
-        let seen = room.times.partition_point(|&ts| ts <= window.until);
-        if let Some(&ts) = room.times[..seen].last().filter(|&&ts| ts > window.after) {
+        let newest = if segment.t1 <= window.until {
+            Some(segment.t1)
+        } else {
+            let seen = room.times.partition_point(|&ts| ts <= window.until);
+            room.times[..seen].last().copied()
+        };
+        if let Some(ts) = newest.filter(|&ts| ts > window.after) {
             visit(Found::Flush { ts, run: segment.run });
         }
         Ok(())
@@ -186,7 +227,7 @@ impl<'a> Walk<'a> {
         visit: &mut dyn FnMut(Found<'_>),
     ) -> rusqlite::Result<Option<i64>> {
         let mut statement = connection
-            .prepare_cached("SELECT ts, n, crc, b FROM head WHERE ts > ?1 AND ts <= ?2 ORDER BY ts LIMIT ?3")?;
+            .prepare_cached("SELECT ts, n, crc, b FROM unsealed WHERE ts > ?1 AND ts <= ?2 ORDER BY ts LIMIT ?3")?;
         let mut rows = statement.query(params![window.after, window.until, PAGE])?;
         let mut visited = 0;
         let mut last = None;
@@ -226,22 +267,18 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Tells of damaged rows that were left behind when those around them were sealed.
-fn left_behind(connection: &Connection, segment: &Segment, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached("SELECT ts, n, crc, b FROM head WHERE ts BETWEEN ?1 AND ?2")?;
-    let mut rows = statement.query([segment.t0, segment.t1])?;
-    while let Some(row) = rows.next()? {
-        let reason = sound_row(row)?.err().unwrap_or("it was left behind when the rows around it were sealed");
-        visit(Found::Damaged(Warning::new(row.get(0)?, reason)));
-    }
-    Ok(())
+/// Tells of rows that were damaged when those around them were sealed.
+fn damaged(connection: &Connection, window: Window, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<()> {
+    rows::damaged(connection, window.after, window.until, &mut |ts, reason| {
+        visit(Found::Damaged(Warning::new(ts, reason)));
+    })
 }
 
 /// A row whose checksum matches, or why it does not count.
 pub(super) fn sound_row<'a>(row: &'a rusqlite::Row<'_>) -> rusqlite::Result<Result<Row<'a>, &'static str>> {
     let (ts, crc): (i64, i64) = (row.get(0)?, row.get(2)?);
     Ok(match row.get_ref(3)?.as_blob() {
-        Ok(blob) if i64::from(checksum(ts, blob)) != crc => Err("its checksum does not match"),
+        Ok(blob) if !is_same(crc, checksum(ts, blob)) => Err(Row::OTHER_CHECKSUM),
         Ok(blob) => Row::open(blob),
         Err(_) => Err("it holds no blob"),
     })
@@ -252,18 +289,75 @@ struct Target<'a> {
     place: usize,
     segment: &'a Segment,
     window: Window,
-    /// Whether distributions are wanted merged.
-    whole: bool,
 }
 
 impl Room {
+    /// Begins a segment whose times are not needed, or not yet.
+    fn begin(&mut self, segment: &Segment) -> Result<(), &'static str> {
+        self.times.clear();
+        segment.check()
+    }
+
+    /// Reads the times of a segment, if that has not been done.
+    fn times(&mut self, segment: &Segment) -> Result<(), &'static str> {
+        segment.times(&mut self.scratch, &mut self.times)
+    }
+
+    /// Visits all that a chunk holds, which lies in the window as a whole, as one entry at the time of its last one.
+    fn read_whole(
+        &mut self,
+        chunk: &Chunk<'_>,
+        to: &Target<'_>,
+        visit: &mut dyn FnMut(Found<'_>),
+    ) -> Result<(), &'static str> {
+        let Target { place, segment, .. } = *to;
+        let Some(at) = super::chunk::last_flush(chunk.blob, segment.flushes, &mut self.scratch)? else {
+            return Err("it has no entries");
+        };
+        let ts = if at + 1 == segment.flushes {
+            segment.t1
+        } else {
+            if self.times.is_empty() {
+                self.times(segment)?;
+            }
+            self.times.get(at).copied().unwrap_or(segment.t1)
+        };
+        let mut entry = |entry| visit(Found::Entry { place, ts, run: segment.run, entry });
+        match super::chunk::kind_of(chunk.blob)? {
+            super::chunk::Kind::Counter => {
+                if let Some((total, increase)) = chunk.plain.counter() {
+                    entry(Entry::Counter { total, increase });
+                    return Ok(());
+                }
+            }
+            super::chunk::Kind::Gauge => {
+                if let Some(span) = chunk.plain.gauge() {
+                    entry(Entry::Span(span));
+                    return Ok(());
+                }
+            }
+            super::chunk::Kind::Values => {
+                if let Some(merged) = chunk.merged {
+                    let moments = merged::decode(merged, &mut self.buckets)?;
+                    entry(Entry::Distribution(Encoded::of_chunk(moments, &self.buckets)));
+                    return Ok(());
+                }
+            }
+        }
+        // What plain columns cannot tell, such as large numbers, is read in full.
+        if self.times.is_empty() {
+            self.times(segment)?;
+        }
+        self.read(chunk, to, visit)
+    }
+
     fn read(
         &mut self,
         chunk: &Chunk<'_>,
         to: &Target<'_>,
         visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<(), &'static str> {
-        let Self { scratch, times, counters, gauges, spans, values, buckets } = self;
+        let Self { scratch, times, counters, gauges, spans, values, .. } = self;
         let flushes = to.segment.flushes;
         let mut entry = |at: u32, entry: Entry<'_>| {
             let Some(&ts) = times.get(at as usize) else { return };
@@ -299,11 +393,6 @@ impl Room {
                 }
             }
             super::chunk::Kind::Values => {
-                if let Some(merged) = chunk.merged.filter(|_| to.whole) {
-                    let moments = merged::decode(merged, buckets)?;
-                    entry(flushes.saturating_sub(1) as u32, Entry::Distribution(Encoded::of_chunk(moments, buckets)));
-                    return Ok(());
-                }
                 values::decode(chunk.blob, flushes, scratch, values)?;
                 for (at, moments, buckets) in values.iter() {
                     entry(at, Entry::Distribution(Encoded::of_chunk(moments, buckets)));
@@ -316,7 +405,7 @@ impl Room {
 
 /// The newest time at full resolution.
 pub(crate) fn newest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    let head = connection.prepare_cached("SELECT max(ts) FROM head")?.query_row([], |row| row.get(0))?;
+    let head = connection.prepare_cached("SELECT max(ts) FROM unsealed")?.query_row([], |row| row.get(0))?;
     match head {
         Some(newest) => Ok(Some(newest)),
         None => segment::newest(connection, Tier::Raw),
@@ -327,8 +416,17 @@ pub(crate) fn newest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
 pub(super) fn oldest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     match segment::oldest(connection, Tier::Raw)? {
         Some(oldest) => Ok(Some(oldest)),
-        None => connection.prepare_cached("SELECT min(ts) FROM head")?.query_row([], |row| row.get(0)),
+        None => connection.prepare_cached("SELECT min(ts) FROM unsealed")?.query_row([], |row| row.get(0)),
     }
+}
+
+/// The first and the last time of all tiers.
+pub(super) fn extent(connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
+    let sql = "SELECT min(first), max(last) FROM (
+                   SELECT min(t0) AS first, max(t1) AS last FROM segment
+                   UNION ALL SELECT min(ts), max(ts) FROM unsealed)";
+    let ends: (Option<i64>, Option<i64>) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(ends.0.zip(ends.1))
 }
 
 /// Which tier answers for which part of a window, in the order of time.

@@ -4,8 +4,9 @@
 //! and the next flush brings the same values with whatever was added. Only what a commit has made safe enters the
 //! writer's own memory (the numbers of new series, the time of the newest row).
 //!
-//! Times ascend strictly. A flush whose time is not after the newest row, because the wall clock went back, is stored a
-//! microsecond after that row.
+//! Times ascend strictly. While the wall clock is behind the newest row, because it was set back, rows follow each other
+//! at the pace of that clock, an interval at the most: what happened in an hour still takes an hour, and nothing that was
+//! stored is overwritten.
 //!
 //! The file may be deleted or replaced while it is recorded to. SQLite's locks on the index of the log belong to the
 //! process and go with the first of its descriptors that is closed, so the old connection is closed before a new one is
@@ -27,6 +28,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
     ballast::Ballast,
+    checkpoint::Checkpoints,
     files::Files,
     head::Encoder,
     latest,
@@ -34,6 +36,7 @@ use super::{
     maintenance::Maintenance,
     origin::{Numbers, Origin, Placed},
     quarantine::{self, Saving},
+    rows::Slots,
     schema, series, slow,
     tier::Retention,
     vital::Vitals,
@@ -41,7 +44,7 @@ use super::{
 };
 use crate::{
     error::{Error, Kind},
-    util::{guard::checksum, report, time::duration_micros},
+    util::{report, time::duration_micros},
 };
 
 /// How often a full row is due, in microseconds.
@@ -87,6 +90,8 @@ pub(crate) struct Writer {
     log_was_lost: bool,
     /// When the path was last looked at.
     looked_us: i64,
+    /// When the newest flush was, by the wall clock.
+    flushed_us: i64,
     /// The numbers of the series that have been written.
     numbers: Numbers,
     run: u64,
@@ -94,6 +99,8 @@ pub(crate) struct Writer {
     full_minute: Option<i64>,
     buffer: Vec<u8>,
     vitals: Vitals,
+    slots: Slots,
+    checkpoints: Checkpoints,
     /// `None` as for the connection.
     maintenance: Option<Maintenance>,
     /// `None` before the file was opened for the first time.
@@ -119,10 +126,13 @@ impl Writer {
             files: Files::default(),
             log_was_lost: false,
             looked_us: now_us,
+            flushed_us: now_us,
             numbers: Numbers::default(),
             run: 0,
             full_minute: None,
             buffer: Vec::new(),
+            slots: Slots::default(),
+            checkpoints: Checkpoints::default(),
             maintenance: None,
             ballast: None,
             is_last: false,
@@ -146,7 +156,7 @@ impl Writer {
         let lease = Lease::take(&self.path, patience)?;
         self.files.remove_orphans(&self.path);
         let blamed = |error| schema::blame_companion(&self.path, error);
-        let connection = schema::open_for_writing(&self.path, patience).map_err(blamed)?;
+        let mut connection = schema::open_for_writing(&self.path, patience).map_err(blamed)?;
         let failed = |error| blamed(Error::sqlite("prepare", &self.path, patience, error));
         connection
             .execute(
@@ -158,6 +168,8 @@ impl Writer {
         let maintenance =
             Maintenance::begin(&connection, self.settings.retention, duration_micros(self.settings.interval))
                 .map_err(failed)?;
+        self.slots = Slots::load(&connection).map_err(failed)?;
+        self.checkpoints = Checkpoints::watch(&mut connection).map_err(failed)?;
         connection.busy_timeout(self.settings.patience).map_err(failed)?;
         self.maintenance = Some(maintenance);
         self.ballast = Some(Ballast::of(&self.path, self.looked_us));
@@ -253,12 +265,23 @@ impl Writer {
             return Ok(false);
         };
         let begun = Instant::now();
+        if self.checkpoints.is_due() {
+            self.checkpoints.run(connection);
+            self.vitals.tidied(begun.elapsed());
+            return Ok(true);
+        }
         let done = if maintenance.is_tight() {
             let ballast = &mut self.ballast;
             maintenance.make_room(connection, || ballast.as_mut().is_none_or(Ballast::lay_again))
         } else {
             self.vitals.look_at_log(connection).and_then(|()| maintenance.step(connection, now_us, self.run))
         };
+        let done = done.and_then(|more| {
+            if maintenance.has_sealed() {
+                self.slots = Slots::load(connection)?;
+            }
+            Ok(more)
+        });
         self.vitals.tidied(begun.elapsed());
         let done = done.map_err(|error| Error::sqlite("tidy", &self.path, self.settings.patience, error));
         done.or_else(|error| self.outlive(error, now_us, self.settings.patience).map(|_| true))
@@ -365,7 +388,9 @@ impl Writer {
             return Err(Kind::Locked { path: self.path.to_path_buf(), waited }.into());
         }
         self.connection = None;
-        let connection = schema::open_for_writing(&self.path, self.settings.patience)?;
+        let mut connection = schema::open_for_writing(&self.path, self.settings.patience)?;
+        self.checkpoints = Checkpoints::watch(&mut connection)
+            .map_err(|error| Error::sqlite("open", &self.path, self.settings.patience, error))?;
         self.connection = Some(connection);
         self.files = Files { main: self.files.main, log: None, index: None };
         if !std::mem::replace(&mut self.log_was_lost, true) {
@@ -388,7 +413,9 @@ impl Writer {
         let Some(connection) = &mut self.connection else { return Ok(None) };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         slow::insert(&transaction, slow_calls, &self.settings.service)?;
-        let ts = walk::newest(&transaction)?.map_or(at_us, |newest| at_us.max(newest.saturating_add(1)));
+        let passed = at_us.saturating_sub(self.flushed_us).clamp(1, duration_micros(self.settings.interval).max(1));
+        let newest = walk::newest(&transaction)?;
+        let ts = newest.map_or(at_us, |newest| if at_us > newest { at_us } else { newest.saturating_add(passed) });
 
         // Of a recording that has just begun there is nothing to tell yet.
         let with_vitals = full && self.full_minute.is_some();
@@ -422,22 +449,17 @@ impl Writer {
 
         let entries = encoder.entries();
         let row = encoder.finish();
-        if entries > 0 {
-            transaction.prepare_cached("INSERT INTO head(ts, n, crc, b) VALUES(?1, ?2, ?3, ?4)")?.execute(params![
-                ts,
-                entries,
-                checksum(ts, &row),
-                row
-            ])?;
-        }
+        let slot = if entries > 0 { self.slots.put(&transaction, ts, entries, &row)? } else { None };
         if full || self.is_last {
             latest::write(&transaction, ts, &numbered)?;
         }
         transaction.commit()?;
 
         let written = (entries > 0).then_some(ts);
+        self.flushed_us = at_us;
         if let (Some(ts), Some(maintenance)) = (written, &mut self.maintenance) {
             maintenance.wrote(ts);
+            self.slots.took(slot);
         }
         self.buffer = row;
         if with_vitals {

@@ -11,6 +11,11 @@ pub(crate) fn checksum(ts: i64, blob: &[u8]) -> u32 {
     hasher.finalize()
 }
 
+/// Whether a stored checksum is `found`. It is stored with a sign, which takes four bytes in a row; once it was without.
+pub(crate) fn is_same(stored: i64, found: u32) -> bool {
+    stored == i64::from(found.cast_signed()) || stored == i64::from(found)
+}
+
 /// The CRC-32 of `blobs` one after the other, each after its length, stored under the key `numbers`.
 pub(crate) fn checksum_of(numbers: &[i64], blobs: &[&[u8]]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();

@@ -52,6 +52,11 @@ pub(super) fn put_integers(out: &mut Vec<u8>, values: &[i64]) {
     put_whole(out, values, &[Trend::Close, Trend::Loose]);
 }
 
+/// Appends a column of totals: each is close to the one before, which need not be found out.
+pub(super) fn put_totals(out: &mut Vec<u8>, values: &[i64]) {
+    put_whole(out, values, &[Trend::Close]);
+}
+
 /// Appends a column of small whole numbers that do not follow from each other. Faster than [`put_integers`].
 pub(super) fn put_loose(out: &mut Vec<u8>, values: &[i64]) {
     put_whole(out, values, &[Trend::Small]);

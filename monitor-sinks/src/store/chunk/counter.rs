@@ -43,7 +43,6 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) entries: usize,
-    pub(crate) first: Number,
     pub(crate) last: Number,
     /// The sum of all increases, that of the first entry included.
     pub(crate) increase: Number,
@@ -76,7 +75,6 @@ pub(crate) fn encode(entries: &[Entry], flushes: usize, out: &mut Vec<u8>) -> Re
     }
     Ok(Summary {
         entries: entries.len(),
-        first: entries[0].total,
         last: entries[entries.len() - 1].total,
         increase: entries.iter().fold(Number::ZERO, |sum, entry| sum + entry.increase),
     })
@@ -118,7 +116,7 @@ fn take(bytes: &mut &[u8], at: &[u32], scratch: &mut Scratch, out: &mut Vec<Entr
 fn put_whole(out: &mut Vec<u8>, entries: &[(u64, u64)]) -> u8 {
     varint::put(out, entries[0].1);
     let totals: Vec<i64> = entries.iter().map(|entry| entry.0.cast_signed()).collect();
-    column::put_integers(out, &totals);
+    column::put_totals(out, &totals);
     let gap = |pair: &[(u64, u64)]| pair[1].0.wrapping_sub(pair[0].0).wrapping_sub(pair[1].1).cast_signed();
     let misses: Vec<i64> = entries.windows(2).map(gap).collect();
     if misses.iter().all(|missed| *missed == 0) {

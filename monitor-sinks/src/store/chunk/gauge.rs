@@ -17,7 +17,6 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) entries: usize,
-    pub(crate) first: f64,
     pub(crate) last: f64,
     /// The smallest and the largest of the values that are numbers; NaN when none is.
     pub(crate) min: f64,
@@ -35,7 +34,6 @@ pub(crate) fn encode(entries: &[Entry], flushes: usize, out: &mut Vec<u8>) -> Re
     column::put_floats(out, &values);
     Ok(Summary {
         entries: values.len(),
-        first: values[0],
         last: values[values.len() - 1],
         min: values.iter().copied().fold(f64::NAN, f64::min),
         max: values.iter().copied().fold(f64::NAN, f64::max),

@@ -78,6 +78,13 @@ pub(crate) fn kind_of(blob: &[u8]) -> Result<Kind, Reason> {
     }
 }
 
+/// The place of the last flush in which a series has an entry, in a blob of any kind of series.
+pub(crate) fn last_flush(blob: &[u8], flushes: usize, scratch: &mut Scratch) -> Result<Option<usize>, Reason> {
+    kind_of(blob)?;
+    presence::take(&mut &blob[2..], flushes, &mut scratch.at)?;
+    Ok(scratch.at.last().map(|at| *at as usize))
+}
+
 /// What follows the header of a blob of `kind`.
 fn content(blob: &[u8], kind: u8) -> Result<&[u8], Reason> {
     match blob {

@@ -38,9 +38,14 @@ struct Entry {
 
 impl Values {
     /// Drops all entries and keeps the room.
-    pub(crate) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.entries.clear();
         self.buckets.clear();
+    }
+
+    /// How many numbers there are to pack, about.
+    pub(crate) const fn numbers(&self) -> usize {
+        3 * self.entries.len() + 2 * self.buckets.len()
     }
 
     /// Appends an entry. Its buckets must ascend and have no count of 0.
@@ -101,14 +106,15 @@ pub(crate) fn encode(
     for column in [&sums, &minima, &maxima] {
         column::put_floats(out, column);
     }
-    let totals = total_counts(&values.buckets);
+    let band = Band::of(&values.buckets);
+    let totals = band.totals();
     varint::put(out, totals.len() as u64);
     let mut previous = 0;
     for &(number, _) in &totals {
         varint::put(out, u64::from(number - previous));
         previous = number;
     }
-    put_counts(out, values, &totals);
+    put_counts(out, values, &band);
     let moments = Moments {
         sum: sums.iter().sum(),
         min: minima.iter().copied().fold(f64::INFINITY, f64::min),
@@ -150,29 +156,52 @@ pub(crate) fn decode(blob: &[u8], flushes: usize, scratch: &mut Scratch, out: &m
     end(rest)
 }
 
-/// The count of every bucket in use, by its number.
-fn total_counts(buckets: &[(u16, u64)]) -> Vec<(u16, u64)> {
-    let mut totals = buckets.to_vec();
-    totals.sort_unstable_by_key(|bucket| bucket.0);
-    totals.dedup_by(|later, kept| {
-        let same = later.0 == kept.0;
-        if same {
-            kept.1 = kept.1.saturating_add(later.1);
-        }
-        same
-    });
-    totals
+/// The counts of all entries together: of every bucket between the lowest and the highest in use.
+struct Band {
+    first: u16,
+    counts: Vec<u64>,
 }
 
-/// Appends the counts of `values`, whose buckets are those in `totals`.
-fn put_counts(out: &mut Vec<u8>, values: &Values, totals: &[(u16, u64)]) {
-    let (mut lengths, mut gaps, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+impl Band {
+    fn of(buckets: &[(u16, u64)]) -> Self {
+        let first = buckets.iter().map(|bucket| bucket.0).min().unwrap_or(0);
+        let last = buckets.iter().map(|bucket| bucket.0).max().unwrap_or(0);
+        let mut counts = vec![0_u64; usize::from(last - first) + 1];
+        for &(number, count) in buckets {
+            let sum = &mut counts[usize::from(number - first)];
+            *sum = sum.saturating_add(count);
+        }
+        Self { first, counts }
+    }
+
+    /// The buckets in use.
+    fn totals(&self) -> Vec<(u16, u64)> {
+        (self.first..)
+            .zip(&self.counts)
+            .filter(|(_, count)| **count > 0)
+            .map(|(number, count)| (number, *count))
+            .collect()
+    }
+
+    /// The place of each bucket among those in use.
+    fn places(&self) -> Vec<i64> {
+        let place = |next: &mut i64, count: &u64| Some(std::mem::replace(next, *next + i64::from(*count > 0)));
+        self.counts.iter().scan(0, place).collect()
+    }
+}
+
+/// Appends the counts of `values`, whose buckets are those in `band`.
+fn put_counts(out: &mut Vec<u8>, values: &Values, band: &Band) {
+    let places = band.places();
+    let cells = values.buckets.len();
+    let (mut lengths, mut gaps, mut counts) =
+        (Vec::with_capacity(values.entries.len()), Vec::with_capacity(cells), Vec::with_capacity(cells));
     for (_, _, buckets) in values.iter() {
         lengths.push((buckets.len() as u64).cast_signed());
         let mut previous = 0;
         for &(number, count) in buckets {
-            let place = place(totals, number);
-            gaps.push(((place - previous) as u64).cast_signed());
+            let place = places[usize::from(number - band.first)];
+            gaps.push(place - previous);
             counts.push(count.cast_signed());
             previous = place;
         }
@@ -180,11 +209,6 @@ fn put_counts(out: &mut Vec<u8>, values: &Values, totals: &[(u16, u64)]) {
     for column in [lengths, gaps, counts] {
         column::put_loose(out, &column);
     }
-}
-
-/// Where the bucket `number`, which is in use, stands in `totals`.
-fn place(totals: &[(u16, u64)], number: u16) -> usize {
-    totals.partition_point(|bucket| bucket.0 < number)
 }
 
 fn take_numbers(bytes: &mut &[u8]) -> Result<Vec<u16>, Reason> {

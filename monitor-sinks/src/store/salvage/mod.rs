@@ -248,7 +248,7 @@ fn add(row: &Row<'_>, number: u32, connection: &Connection, saved: &mut Salvage)
         return Ok(());
     }
     let what = match found.table {
-        Table::Head => "a flush whose checksum does not match",
+        Table::Head | Table::OldHead => "a flush whose checksum does not match",
         Table::Segment => "a segment whose checksum does not match",
         Table::Chunk => "a chunk whose checksum does not match",
         _ => "a series whose kind or labels make no sense",
@@ -324,7 +324,12 @@ fn name_series(connection: &Connection, saved: &mut Salvage) -> rusqlite::Result
 fn tidy(connection: &Connection, saved: &mut Salvage) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     name_series(connection, saved)?;
-    connection.execute("DELETE FROM head WHERE ts <= (SELECT max(t1) FROM segment WHERE tier = 0)", [])?;
+    // Rows stay where they are for a while once they are sealed. Those of a segment that was lost count again.
+    connection.execute_batch(
+        "DELETE FROM head WHERE ts <= (SELECT max(t1) FROM segment WHERE tier = 0);
+         DELETE FROM meta WHERE k = 'sealed_us';
+         INSERT INTO meta SELECT 'sealed_us', max(t1) FROM segment WHERE tier = 0 HAVING max(t1) IS NOT NULL;",
+    )?;
     let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs);
     // The chunks of a segment that was not finished come after all others, and their rows are still there.
     let homeless = "FROM chunk WHERE segment NOT IN (SELECT id FROM segment)";

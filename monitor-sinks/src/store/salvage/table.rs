@@ -8,13 +8,15 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 
-use super::super::series;
+use super::super::{segment::Plain, series};
 use crate::util::guard;
 
 /// The kinds of rows that are saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Table {
     Head,
+    /// A row of the first schema, whose number is its time.
+    OldHead,
     Segment,
     Chunk,
     Series,
@@ -41,10 +43,11 @@ impl<'a> Found<'a> {
     pub(super) fn of_row(row: i64, columns: &'a [ValueRef<'a>]) -> Option<Self> {
         use ValueRef::{Blob, Integer, Null, Text};
         let table = match columns {
-            [Null, Integer(_), Integer(_), Blob(_)] => Table::Head,
+            [Null, Integer(_), Integer(_), Integer(_), Blob(_)] => Table::Head,
+            [Null, Integer(_), Integer(_), Blob(_)] => Table::OldHead,
             [Null, numbers @ .., Blob(_)] if numbers.len() == 9 && numbers.iter().all(is_integer) => Table::Segment,
             [Null, Integer(_), Integer(_), Integer(_), .., Integer(_), Null | Blob(_), Blob(_)]
-                if columns.len() == 13 =>
+                if columns.len() == 12 =>
             {
                 Table::Chunk
             }
@@ -77,10 +80,25 @@ impl<'a> Found<'a> {
         let number = |at: usize| self.columns[at].as_i64().unwrap_or(0);
         let blob = |at: usize| self.columns[at].as_blob().unwrap_or_default();
         match self.table {
-            Table::Head => i64::from(guard::checksum(self.row, blob(3))) == number(2),
+            Table::Head => guard::is_same(number(3), guard::checksum(number(1), blob(4))),
+            Table::OldHead => guard::is_same(number(2), guard::checksum(self.row, blob(3))),
             Table::Chunk => {
-                let numbers = [number(1), number(2), number(3)];
-                i64::from(guard::checksum_of(&numbers, &[blob(11), blob(12)])) == number(10)
+                // A whole number takes less room as an integer.
+                let real = |at: usize| match self.columns[at] {
+                    ValueRef::Real(value) => Some(value),
+                    ValueRef::Integer(value) => Some(value as f64),
+                    _ => None,
+                };
+                let plain = Plain {
+                    entries: number(3),
+                    last: real(4),
+                    smallest: real(5),
+                    largest: real(6),
+                    total: real(7),
+                    observations: self.columns[8].as_i64_or_null().ok().flatten(),
+                };
+                let merged = self.columns[10].as_blob_or_null().ok().flatten();
+                i64::from(plain.checksum(number(1), number(2), merged, blob(11))) == number(9)
             }
             Table::Segment => {
                 let numbers = [self.row, number(2), number(3), number(4), number(5), number(7), number(8)];
@@ -95,7 +113,8 @@ impl<'a> Found<'a> {
     /// The time that the row is about, where it has one.
     pub(super) fn time(&self) -> Option<i64> {
         match self.table {
-            Table::Head => Some(self.row),
+            Table::Head => self.columns[1].as_i64().ok(),
+            Table::OldHead => Some(self.row),
             Table::Segment => self.columns[4].as_i64().ok(),
             _ => None,
         }
@@ -104,11 +123,10 @@ impl<'a> Found<'a> {
     /// Adds the row to the new store. `false` if it has none of its values, or the row is there.
     pub(super) fn insert(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let sql = match self.table {
-            Table::Head => "INSERT OR IGNORE INTO head VALUES(?1, ?2, ?3, ?4)",
+            Table::Head => "INSERT OR IGNORE INTO head VALUES(?1, ?2, ?3, ?4, ?5)",
+            Table::OldHead => "INSERT OR IGNORE INTO head(ts, n, crc, b) VALUES(?1, ?2, ?3, ?4)",
             Table::Segment => "INSERT OR IGNORE INTO segment VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            Table::Chunk => {
-                "INSERT OR IGNORE INTO chunk VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
-            }
+            Table::Chunk => "INSERT OR IGNORE INTO chunk VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             Table::Series => "INSERT INTO temp.candidate VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             Table::SeriesIndex => {
                 "INSERT INTO temp.candidate(name, service, labels, kind, id) VALUES(?1, ?2, ?3, ?4, ?5)"
