@@ -23,14 +23,14 @@ pub use monitor_core::{
     CountValue, Counter, CounterHandle, Distribution, ErrorKind, Figures, Gauge, GaugeHandle, Histogram,
     HistogramHandle, MetricBuilder, MetricError, MetricKind, Mode, Number, Objective, Sample, SampleValue, SeriesKey,
     SiteInfo, SlowCall, Timer, TimerHandle, TimerSpan, Value, counter, gauge, histogram, series_limit, set,
-    set_series_limit, sites, timer,
+    set_series_limit, set_total_series_limit, sites, timer, total_series_limit,
 };
 pub use monitor_macros::{ErrorKind, monitored};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use monitor_sinks::{
-    Builder, Error, FunctionStats, Group, Latest, Monitor, Point, Points, Query, Reading, Resolution, Retention,
-    Series, SeriesInfo, Sql, SqlRows, SqlValue, Steps, Store, Stored, Summary, TableExport, TableProgress, Warning,
-    runtime::Source,
+    BackupProgress, Builder, Error, FunctionStats, Group, Latest, Loss, Monitor, Point, Points, Query, Reading,
+    Resolution, Retention, Salvage, Series, SeriesInfo, Sql, SqlRows, SqlValue, Steps, Store, Stored, Summary,
+    TableExport, TableProgress, Warning, runtime::Source,
 };
 
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]

@@ -91,6 +91,7 @@ const CLI: &[Row] = &[
     ("stop_polled", &[]),
     ("arguments", &["duration"]),
     ("agent", &["exit", "stop", "arguments"]),
+    ("care", &["exit", "arguments"]),
     ("sql", &["exit", "arguments"]),
 ];
 

@@ -25,6 +25,15 @@ pub(crate) enum Command {
     /// Sample this machine until it is told to stop
     #[command(after_help = AGENT_NOTES)]
     Agent(Agent),
+    /// Copy a store to a new file while it is recorded to
+    #[command(after_help = COPY_NOTES)]
+    Backup(Copy),
+    /// Look for damage: every checksum, every value, and whether the parts fit together
+    #[command(after_help = CHECK_NOTES)]
+    Check(Check),
+    /// Save what can still be read of a damaged store into a new one
+    #[command(after_help = SALVAGE_NOTES)]
+    Salvage(Copy),
     /// Answer a question in SQL
     #[command(after_help = SQL_NOTES)]
     Sql(Sql),
@@ -52,6 +61,51 @@ Exit codes:
   1  could not start, or could not store the last values
   2  the arguments make no sense
   3  another program records to the file";
+
+const COPY_NOTES: &str = "\
+The copy is complete or not there. A file that is there already is never replaced.
+
+Exit codes:
+  0  the copy is made
+  1  it could not be made
+  2  the arguments make no sense";
+
+const SALVAGE_NOTES: &str = "\
+Prints what could not be saved, and how much was. The damaged file is not changed; nobody may record to it meanwhile.
+
+Exit codes:
+  0  what could be read is saved, whatever was lost
+  1  nothing could be saved
+  2  the arguments make no sense
+  3  another program records to the file";
+
+const CHECK_NOTES: &str = "\
+Prints each finding on a line of its own. Nothing is changed.
+
+Exit codes:
+  0  the store is sound
+  1  it is damaged, or cannot be read
+  2  the arguments make no sense";
+
+/// A store, and a new file for a copy of it.
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    /// The file of the store
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: PathBuf,
+
+    /// The file to make; there must be none of that name
+    #[arg(value_name = "OUT")]
+    pub(crate) out: PathBuf,
+}
+
+/// A store.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The file of the store
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: PathBuf,
+}
 
 /// Settings of the agent.
 #[derive(Debug, Args)]
@@ -170,6 +224,8 @@ mod tests {
             (&["agent", "--db", "m.db", "--without", "gpu"], "own_process"),
             (&["agent", "--db", "m.db", "--evrey", "10s"], "--evrey"),
             (&["agnet"], "agnet"),
+            (&["backup", "--db", "m.db"], "<OUT>"),
+            (&["check", "m.db"], "m.db"),
             (&["sql", "--db", "m.db"], "<SQL>"),
             (&["sql", "SELECT 1"], "--db"),
             (&["sql", "--db", "m.db", "SELECT 1", "--limit", "all"], "'all'"),

@@ -1,13 +1,13 @@
-//! How the program ends, for scripts. The codes are documented in `monitor agent --help` and never change.
+//! How the program ends, for scripts. The codes are documented in the help of each command and never change.
 
 use monitor_sinks::Error;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// It was asked to stop, and everything is stored.
+    /// It was done: all is stored, copied, saved or sound.
     Done = 0,
-    /// It could not start, or could not store its last values.
+    /// It could not be done, or not to the end, or damage was found.
     Failed = 1,
     /// The arguments make no sense. The argument parser uses the same code.
     Usage = 2,

@@ -1,11 +1,12 @@
 //! The program `monitor`.
 //!
-//! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor sql` asks one. What is
-//! printed is for people, but for what they ask to have as JSON; everything that went wrong goes to standard error. Scripts
-//! branch on the exit code, see `exit`.
+//! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor sql` asks one; `backup`,
+//! `check` and `salvage` take care of one. What is printed is for people, but for what they ask to have as JSON; everything
+//! that went wrong goes to standard error. Scripts branch on the exit code, see `exit`.
 
 mod agent;
 mod arguments;
+mod care;
 mod duration;
 mod exit;
 mod sql;
@@ -30,6 +31,9 @@ use self::{
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Agent(agent) => agent::run(&agent),
+        Command::Backup(copy) => care::backup(&copy).map_err(Failure::Store),
+        Command::Check(check) => care::check(&check).map_err(Failure::Store),
+        Command::Salvage(copy) => care::salvage(&copy).map_err(Failure::Store),
         Command::Sql(question) => sql::run(&question).map_err(Failure::Store),
     };
     let exit = result.unwrap_or_else(|failure| {

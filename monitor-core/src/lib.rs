@@ -48,7 +48,8 @@ pub use crate::{
     distribution::{Distribution, to_duration},
     metric::{
         CountValue, Counter, CounterHandle, Gauge, GaugeHandle, Handle, Histogram, HistogramHandle, MetricBuilder,
-        SampleValue, Timer, TimerHandle, TimerSpan, series_limit, set_series_limit,
+        SampleValue, Timer, TimerHandle, TimerSpan, series_limit, set_series_limit, set_total_series_limit,
+        total_series_limit,
     },
     name::{MAX_NAME, MAX_TAG_VALUE, MAX_TAGS, MAX_UNIT, MetricError},
     sample::{MetricKind, Number, Sample, SeriesKey, Value},

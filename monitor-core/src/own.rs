@@ -14,7 +14,7 @@ pub static REJECTED_TAGS: Counter = Counter::own("monitored_rejected_total").tag
 /// Records with a tag value that was cut to 1,024 bytes.
 pub static CUT_TAGS: Counter = Counter::own("monitored_cut_tags_total");
 
-/// Records that went to an overflow series because their metric had as many series as it may have.
+/// Records that went to an overflow series because their metric, or all together, had as many series as they may have.
 pub static SERIES_OVERFLOW: Counter = Counter::own("monitored_series_overflow_total");
 
 /// Exemplars of slow calls dropped because the drain did not take them in time.
@@ -28,6 +28,9 @@ pub static FLUSH_FAILURES: Counter = Counter::own("monitored_flush_failures_tota
 
 /// Times that sealing, rolling up or dropping old data failed; it is tried again.
 pub static UPKEEP_FAILURES: Counter = Counter::own("monitored_upkeep_failures_total");
+
+/// Stores that were found damaged and set aside; recording went on in a new file.
+pub static DAMAGED_STORES: Counter = Counter::own("monitored_damaged_stores_total");
 
 /// Times that the system's wall clock was set back by more than two flush intervals.
 pub static CLOCK_STEPS_BACK: Counter = Counter::own("monitored_clock_steps_back_total");

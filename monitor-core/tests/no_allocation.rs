@@ -77,6 +77,14 @@ fn a_warm_record_does_not_allocate() {
 }
 
 #[test]
+fn a_record_beyond_the_limit_of_series_does_not_allocate_either() {
+    let users: Vec<String> = (0..1_100).map(|user| user.to_string()).collect();
+    let record = || users.iter().for_each(|user| counter!("alloc_overflow", 1, "user" => user));
+    record();
+    assert_eq!(allocations(record), 0);
+}
+
+#[test]
 fn the_counter_of_allocations_counts() {
     assert_eq!(allocations(|| drop(black_box(Box::new(1)))), 1);
 }

@@ -41,6 +41,9 @@ pub(crate) enum Kind {
     OtherApplication { path: PathBuf, application_id: i32 },
     SchemaTooNew { path: PathBuf, found: i64, known: i64 },
     Empty { path: PathBuf },
+    Exists { path: PathBuf },
+    Incomplete { path: PathBuf },
+    NothingFound { path: PathBuf },
     InUse { path: PathBuf, holder: Option<u32> },
     Locked { path: PathBuf, waited: Duration },
     Full { path: PathBuf, source: Source },
@@ -106,6 +109,12 @@ impl Error {
     #[must_use]
     pub fn is_in_use(&self) -> bool {
         matches!(self.kind(), Kind::InUse { .. })
+    }
+
+    /// Whether a file that was to be made is there already. It was left alone.
+    #[must_use]
+    pub fn is_already_there(&self) -> bool {
+        matches!(self.kind(), Kind::Exists { .. })
     }
 
     /// Whether the path leads to a folder instead of a file.
@@ -183,6 +192,39 @@ impl Error {
     /// Whether SQLite could not open the file, for a reason that it does not tell.
     pub(crate) fn is_unopenable(&self) -> bool {
         matches!(self.kind(), Kind::Unopenable { .. })
+    }
+
+    /// The schema of a file that is newer than this release.
+    pub(crate) fn newer_schema(&self) -> Option<i64> {
+        match self.kind() {
+            Kind::SchemaTooNew { found, .. } => Some(*found),
+            _ => None,
+        }
+    }
+
+    /// Whether SQLite found what cannot be in a store. Our statements are what they always are: one that makes no sense to
+    /// it, or has an answer of another type, does so because of the file.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self.kind() {
+            Kind::Corrupt { .. } | Kind::NotADatabase { .. } => true,
+            Kind::Sqlite { source, .. } => source.downcast_ref::<rusqlite::Error>().is_some_and(|error| {
+                matches!(error.sqlite_error_code(), None | Some(ErrorCode::Unknown | ErrorCode::TypeMismatch))
+            }),
+            _ => false,
+        }
+    }
+
+    /// Whether damage to the header of the file may have led to this.
+    pub(crate) fn may_be_damage(&self) -> bool {
+        let by_header = matches!(
+            self.kind(),
+            Kind::OtherApplication { .. }
+                | Kind::SchemaTooNew { .. }
+                | Kind::Empty { .. }
+                | Kind::ReadOnly { .. }
+                | Kind::Unopenable { .. }
+        );
+        by_header || self.is_damage()
     }
 
     /// Sorts a failure of SQLite into what the caller can do about it.
@@ -270,18 +312,16 @@ impl fmt::Display for Error {
                 target.display()
             ),
             Kind::FolderMissing { path } => {
-                write!(f, "the folder of metric store {} does not exist; create it or choose another path", path.display())
+                about(f, "the folder of metric store", path, "does not exist; create it or choose another path")
             }
-            Kind::NotFound { path } => write!(
+            Kind::NotFound { path } => {
+                write!(f, "there is no metric store {}; check the path, or start a recording program first", path.display())
+            }
+            Kind::ReadOnly { path, .. } => about(
                 f,
-                "there is no metric store {}; check the path, or start a recording program first",
-                path.display()
-            ),
-            Kind::ReadOnly { path, .. } => write!(
-                f,
-                "metric store {} cannot be written to; give this user write permission on the file and its folder, or \
-                 choose another path",
-                path.display()
+                "metric store",
+                path,
+                "cannot be written to; give this user write permission on the file and its folder, or choose another path",
             ),
             Kind::Companion { path, companion, source, .. } => write!(
                 f,
@@ -304,11 +344,12 @@ impl fmt::Display for Error {
                 "metric store {} has schema {found}, newest known is {known}; update this program, or choose another file",
                 path.display()
             ),
-            Kind::Empty { path } => write!(
-                f,
-                "metric store {} is empty; start a recording program on it first, or check the path",
-                path.display()
-            ),
+            Kind::Empty { path } => {
+                about(f, "metric store", path, "is empty; start a recording program on it first, or check the path")
+            }
+            Kind::Exists { path } => about(f, "a file", path, "is there already and is not replaced; choose another name"),
+            Kind::Incomplete { path } => about(f, "", path, "does not hold what was copied to it; try again, or check the disk"),
+            Kind::NothingFound { path } => about(f, "", path, "holds nothing of a metric store; look for a backup"),
             Kind::InUse { path, holder } => write!(
                 f,
                 "metric store {} is in use: {} is recording to it; stop that recording, or give each its own file",
@@ -321,13 +362,11 @@ impl fmt::Display for Error {
                  transaction on it",
                 path.display()
             ),
-            Kind::Full { path, .. } => {
-                write!(f, "the disk of metric store {} is full; free some space on it", path.display())
-            }
+            Kind::Full { path, .. } => about(f, "the disk of metric store", path, "is full; free some space on it"),
             Kind::Corrupt { path, source } => write!(
                 f,
-                "metric store {} is damaged ({source}); move it away, together with the files -wal and -shm beside it, \
-                 and start again",
+                "metric store {} is damaged ({source}); save what can be read with `monitor salvage`, or move it away together \
+                 with the files -wal and -shm beside it",
                 path.display()
             ),
             Kind::Unopenable { path, source } => write!(
@@ -358,6 +397,12 @@ impl fmt::Display for Error {
             ),
         }
     }
+}
+
+/// A sentence around the name of a file.
+fn about(f: &mut fmt::Formatter<'_>, before: &str, path: &Path, after: &str) -> fmt::Result {
+    let space = if before.is_empty() { "" } else { " " };
+    write!(f, "{before}{space}{} {after}", path.display())
 }
 
 /// The process that holds a store, in words.
@@ -415,6 +460,9 @@ mod tests {
             Kind::OtherApplication { path: path.clone(), application_id: 7 },
             Kind::SchemaTooNew { path: path.clone(), found: 9, known: 1 },
             Kind::Empty { path: path.clone() },
+            Kind::Exists { path: path.clone() },
+            Kind::Incomplete { path: path.clone() },
+            Kind::NothingFound { path: path.clone() },
             Kind::InUse { path: path.clone(), holder: None },
             Kind::Locked { path, waited: Duration::from_secs(2) },
         ];

@@ -60,5 +60,5 @@ pub use self::{
     },
     runtime::{Builder, Monitor},
     sql::{Sql, SqlRows, SqlValue, TableExport, TableProgress},
-    store::{Retention, Store, Warning},
+    store::{BackupProgress, Loss, Retention, Salvage, Store, Warning},
 };

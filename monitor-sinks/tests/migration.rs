@@ -74,3 +74,32 @@ fn a_stranger_with_a_shell_finds_plain_columns() {
     assert_eq!((rows[1].1.as_str(), rows[1].2.to_bits()), (r#"{"table":"flights"}"#, 7.0_f64.to_bits()));
     assert!(rows[1].3.starts_with("20"), "{}", rows[1].3);
 }
+
+#[test]
+fn a_newer_schema_is_never_written_to_and_read_if_it_says_that_it_can_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let (monitor, feed) = start(&path);
+    feed.with(|registry| registry.call("m", "f", "ok", 0.1));
+    monitor.shutdown().unwrap();
+    // As a newer release would leave it, which adds to what there is.
+    let newer = |readable_from: i64| {
+        let database = Connection::open(&path).unwrap();
+        database.execute_batch("CREATE TABLE IF NOT EXISTS addition(x); PRAGMA user_version = 9").unwrap();
+        database.execute("UPDATE meta SET v = ?1 WHERE k = 'readable_from'", [readable_from]).unwrap();
+        assert_eq!(database.changes(), 1);
+    };
+    for (readable_from, is_readable) in [(2, true), (9, false)] {
+        newer(readable_from);
+        let before = fs::read(&path).unwrap();
+        let store = Store::open_read_only(&path);
+        assert_eq!(store.is_ok(), is_readable, "{store:?}");
+        if let Ok(store) = store {
+            assert_eq!(store.query().function("f").stats().unwrap().calls, 1);
+            assert_eq!(store.check().unwrap(), []);
+        }
+        let error = common::builder(&path).start_with(common::Feed::default().source()).unwrap_err();
+        assert!(error.is_schema_too_new() && error.to_string().contains("update this program"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}

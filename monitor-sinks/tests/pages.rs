@@ -100,7 +100,7 @@ fn everything_comes_once_while_the_writer_seals_rolls_up_and_drops() {
             if read == next {
                 next += 1 + turns.below(120);
                 recording.go_on((turns.next() % 20).cast_signed(), false);
-                (0..turns.below(4)).for_each(|_| recording.tape.upkeep_a_bit(recording.now));
+                (0..turns.below(16)).for_each(|_| recording.tape.upkeep_a_bit(recording.now));
             }
         });
         let left = recording.tape.store().query().metric("level").series().unwrap().remove(0);

@@ -159,7 +159,8 @@ fn what_is_not_a_store_is_refused() {
 
     let path = folder.path().join("newer.db");
     start(&path).0.shutdown().unwrap();
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 1_000).unwrap();
+    let newer = "PRAGMA user_version = 1000; UPDATE meta SET v = 1000 WHERE k = 'readable_from'";
+    Connection::open(&path).unwrap().execute_batch(newer).unwrap();
     assert!(refused(&path).is_schema_too_new());
 }
 

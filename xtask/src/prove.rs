@@ -27,6 +27,12 @@ pub(crate) fn all(extent: Extent) -> Outcome {
             .env("MONITORED_KILLS", kills),
     )?;
     run(
+        "a lock that lasts",
+        cargo(None)
+            .args(["test", "--release", "-p", "monitor-sinks", "--test", "locked"])
+            .env("MONITORED_LOCK_SECONDS", if extent == Extent::Full { "30" } else { "3" }),
+    )?;
+    run(
         "lives of a store",
         cargo(None)
             .args(["test", "--release", "-p", "monitor-sinks", "--lib", "lifecycle", "--", "--include-ignored"])

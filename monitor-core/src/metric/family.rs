@@ -25,6 +25,10 @@ static FAMILIES: [PushList<Family>; NAME_CHAINS] = [const { PushList::new() }; N
 static FAMILY_COUNT: AtomicUsize = AtomicUsize::new(0);
 static SERIES_LIMIT: AtomicUsize = AtomicUsize::new(1000);
 
+/// Series of all metrics beyond the first of each.
+static SERIES_COUNT: AtomicUsize = AtomicUsize::new(0);
+static TOTAL_LIMIT: AtomicUsize = AtomicUsize::new(10_000);
+
 /// The most series that one metric may have. 1000 by default.
 #[must_use]
 pub fn series_limit() -> usize {
@@ -34,6 +38,20 @@ pub fn series_limit() -> usize {
 /// Sets the most series that one metric may have; series that exist stay. At least 1.
 pub fn set_series_limit(limit: usize) {
     SERIES_LIMIT.store(limit.max(1), Ordering::Relaxed);
+}
+
+/// The most series that all metrics together may have. 10,000 by default.
+#[must_use]
+pub fn total_series_limit() -> usize {
+    TOTAL_LIMIT.load(Ordering::Relaxed)
+}
+
+/// Sets the most series that all metrics together may have; series that exist stay.
+///
+/// The first series of each metric, and the one that takes what has no room, do not count: a metric never vanishes, and
+/// one without tags is always exact.
+pub fn set_total_series_limit(limit: usize) {
+    TOTAL_LIMIT.store(limit, Ordering::Relaxed);
 }
 
 /// All series of one metric.
@@ -130,18 +148,26 @@ impl Family {
         let hash = tags.hash();
         let is = |series: &Series| series.hash == hash && tags.is(&series.tags);
         let found = self.series[(hash >> 32) as usize % TAG_CHAINS].find_or_push(is, || {
-            // Threads that get here at once may go over the limit by their number.
-            let has_room = self.count.load(Ordering::Relaxed) < series_limit();
-            has_room.then(|| Box::new(Series::new(self, tags.to_owned(), hash, self.data())))
+            // Threads that get here at once may go over a limit by their number.
+            self.has_room().then(|| Box::new(Series::new(self, tags.to_owned(), hash, self.data())))
         });
         match found {
             Some((series, true)) => {
-                self.count.fetch_add(1, Ordering::Relaxed);
+                let before = self.count.fetch_add(1, Ordering::Relaxed);
+                SERIES_COUNT.fetch_add(usize::from(before > 0), Ordering::Relaxed);
                 series.register();
                 series
             }
             Some((series, false)) => series,
             None => self.overflow(),
+        }
+    }
+
+    /// Whether one more series may be made. The first one always may: also those that count what has no room.
+    fn has_room(&self) -> bool {
+        match self.count.load(Ordering::Relaxed) {
+            0 => true,
+            count => count < series_limit() && SERIES_COUNT.load(Ordering::Relaxed) < total_series_limit(),
         }
     }
 

@@ -400,6 +400,7 @@ mod tests {
             start_patience: patience,
             patience,
             retention: Retention::FOREVER,
+            vitals: false,
         };
         Writer::open(path, settings, START + at * 1_000).unwrap()
     }

@@ -45,6 +45,7 @@ pub struct Builder {
     interval: Duration,
     start_patience: Duration,
     retention: Retention,
+    max_series: Option<usize>,
     pub(super) samplers: Chosen,
 }
 
@@ -56,6 +57,7 @@ impl Builder {
             interval: DEFAULT_INTERVAL,
             start_patience: START_PATIENCE,
             retention: Retention::default(),
+            max_series: None,
             samplers: Chosen::default(),
         }
     }
@@ -89,6 +91,17 @@ impl Builder {
         self
     }
 
+    /// Bounds the series of all metrics together, for the process. A tag whose values never end, such as a user's number,
+    /// must not fill the memory: what is beyond the bound is counted in the series of its metric with the tag
+    /// `overflow="true"`, and in `monitored_series_overflow_total`. Each metric has a bound of its own besides, see
+    /// [`set_series_limit`](monitor_core::set_series_limit). Series that exist stay.
+    ///
+    /// Default: 10,000, or what the monitor before this one was given.
+    pub const fn max_series(mut self, limit: usize) -> Self {
+        self.max_series = Some(limit);
+        self
+    }
+
     /// Waits this long for a locked database when starting, instead of 2 s.
     #[doc(hidden)]
     pub const fn start_patience(mut self, patience: Duration) -> Self {
@@ -97,6 +110,10 @@ impl Builder {
     }
 
     /// Opens the store and starts the background thread.
+    ///
+    /// A store that is found damaged, now or later, does not stop the program: it is set aside as
+    /// `NAME.corrupt-SECONDS`, recording goes on in a new file, and what can be read is saved in the background to
+    /// `NAME.salvaged-SECONDS`. One line on standard error tells of it, and the counter `monitored_damaged_stores_total`.
     ///
     /// # Errors
     ///
@@ -143,10 +160,14 @@ impl Builder {
             start_patience: self.start_patience,
             patience: FLUSH_PATIENCE.min(self.interval),
             retention: self.retention,
+            vitals: true,
         };
         let samplers = self.samplers.open()?;
         let writer = Writer::open(path, settings, to_micros(SystemTime::now()))?;
         let path = writer.path().clone();
+        if let Some(limit) = self.max_series {
+            monitor_core::set_total_series_limit(limit);
+        }
         let (commands, inbox) = bounded(COMMANDS);
         let handle = thread::spawn(writer, source, samplers, inbox, duration_micros(self.interval))
             .map_err(|error| Error::io("start the background thread for", &path, error))?;

@@ -94,6 +94,18 @@ impl Monitor {
         &self.store
     }
 
+    /// Stores everything that has been recorded before this call, and copies the store to a new file, while recording goes
+    /// on; see [`Store::backup`]. Returns the size of the copy in bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written to at the moment, there is a file of that name already, or the copy cannot be
+    /// written.
+    pub fn backup(&self, to: impl AsRef<Path>) -> Result<u64, Error> {
+        self.flush()?;
+        self.store.backup(to)
+    }
+
     /// Stores what is left, closes the store and ends the background thread.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ fn writer(path: &Path, second: i64, retention: Retention) -> Writer {
         start_patience: Duration::ZERO,
         patience: Duration::ZERO,
         retention,
+        vitals: false,
     };
     Writer::open(path, settings, START + second * SECOND).unwrap()
 }

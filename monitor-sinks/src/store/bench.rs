@@ -28,8 +28,17 @@ impl Recorder {
             start_patience: Duration::from_secs(5),
             patience: Duration::from_secs(5),
             retention,
+            vitals: false,
         };
         Ok(Self { writer: Writer::open(path.as_ref(), settings, at_us)? })
+    }
+
+    /// Stores what is told of the store itself too, as a monitor does; without it a file holds what it was given, and
+    /// nothing else.
+    #[must_use]
+    pub fn with_vitals(mut self) -> Self {
+        self.writer.tell_of_itself();
+        self
     }
 
     /// One flush, in one transaction.

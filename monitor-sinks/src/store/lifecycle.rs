@@ -19,6 +19,7 @@ fn open(path: &Path, at: i64, retention: Retention) -> Writer {
         start_patience: Duration::ZERO,
         patience: Duration::ZERO,
         retention,
+        vitals: false,
     };
     Writer::open(path, settings, at).unwrap()
 }

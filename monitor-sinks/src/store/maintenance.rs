@@ -61,6 +61,11 @@ impl Maintenance {
         std::mem::replace(&mut self.has_sealed, false)
     }
 
+    /// How many rows wait to be sealed.
+    pub(super) const fn waiting_rows(&self) -> u64 {
+        self.waiting.count() as u64
+    }
+
     /// Takes note that the disk is full: a job that needs room is given up, and the oldest data are dropped.
     pub(super) fn relieve(&mut self) {
         self.is_tight = true;

@@ -8,9 +8,13 @@
 //! Version 2: sealed segments with one chunk a series (`segment`, `chunk`), rows of `head` that are used again, tiers, and
 //! what a stranger with a SQLite shell finds in plain columns: `about`, `latest`, `function_hourly`.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Transaction, params};
 
-use super::{about, schema::VERSION, slow};
+use super::{
+    about,
+    schema::{READABLE_FROM, READABLE_KEY, VERSION},
+    slow,
+};
 
 /// Labels are canonical JSON: one object, keys sorted, no spaces. `head` has one row a flush, see [`super::head`].
 const FIRST: &str = "
@@ -88,5 +92,6 @@ pub(super) fn run(transaction: &Transaction<'_>, found: i64) -> rusqlite::Result
         transaction.execute_batch(SECOND)?;
     }
     about::write(transaction)?;
+    transaction.execute("INSERT OR REPLACE INTO meta(k, v) VALUES(?1, ?2)", params![READABLE_KEY, READABLE_FROM])?;
     transaction.pragma_update(None, "user_version", VERSION)
 }

@@ -2,10 +2,13 @@
 //!
 //! - `schema`: what makes a SQLite file ours, its tables, and how connections are opened.
 //! - `lease`: at most one writer a file.
-//! - `origin`: where samples come from. `head`: the row codec; `rows`: their table; `series`: the table of series; `slow`: exemplars of slow
-//!   calls.
+//! - `origin`: where samples come from. `head`: the row codec; `rows`: their table; `series`: the table of series; `slow`:
+//!   exemplars of slow calls.
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
-//! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`.
+//! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`;
+//!   `vital`: how it fares.
+//! - `backup`, `salvage`: copies of a sound store and of a damaged one; `fresh`: a new file that is whole or absent.
+//! - `quarantine`: what becomes of a damaged store when recording has to go on.
 //! - `plan`, `walk`, `back`: reading forwards, from which tier, in one go or page by page, and backwards; `check`: looking
 //!   for damage; `reader`: the connection.
 //!
@@ -15,6 +18,7 @@
 
 mod about;
 mod back;
+mod backup;
 mod ballast;
 #[doc(hidden)]
 pub mod bench;
@@ -24,6 +28,7 @@ mod checkpoint;
 pub(crate) mod chunk;
 mod entry;
 mod files;
+mod fresh;
 pub(crate) mod head;
 mod hourly;
 mod latest;
@@ -35,16 +40,19 @@ mod merger;
 mod migration;
 mod origin;
 mod plan;
+mod quarantine;
 mod reader;
 mod retention;
 mod rollup;
 mod rows;
+mod salvage;
 pub(crate) mod schema;
 mod seal;
 mod segment;
 mod series;
 mod slow;
 mod tier;
+mod vital;
 mod waiting;
 mod walk;
 mod writer;
@@ -53,7 +61,11 @@ use std::{fmt, path::Path, sync::Arc, time::SystemTime};
 
 use crate::{error::Error, util::time};
 
-pub use self::tier::Retention;
+pub use self::{
+    backup::BackupProgress,
+    salvage::{Loss, Salvage},
+    tier::Retention,
+};
 
 pub(crate) use self::{
     back::Back,
@@ -97,7 +109,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If there is no file, or it is a folder, not a database, another application's database, or of a newer schema.
+    /// If there is no file, or it is a folder, not a database, another application's database, or of a newer schema that
+    /// this release cannot read.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = schema::resolve(path.as_ref());
         schema::open_read_only(&path)?;

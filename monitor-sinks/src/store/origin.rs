@@ -13,17 +13,20 @@ pub(crate) enum Origin {
     App,
     /// The machine that the program runs on.
     Host,
+    /// The store itself.
+    Own,
 }
 
 impl Origin {
     /// How many there are.
-    const COUNT: usize = 2;
+    const COUNT: usize = 3;
 
     /// What the table of series calls it. Part of the file format: never change one.
     pub(super) const fn source(self) -> &'static str {
         match self {
             Self::App => "app",
             Self::Host => "host",
+            Self::Own => "own",
         }
     }
 
@@ -58,6 +61,11 @@ impl Numbers {
             table.resize(index + 1, None);
         }
         table[index] = Some(id);
+    }
+
+    /// How many series have a number.
+    pub(super) fn count(&self) -> usize {
+        self.tables.iter().flatten().flatten().count()
     }
 
     pub(super) fn clear(&mut self) {

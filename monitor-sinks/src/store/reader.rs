@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use monitor_core::SlowCall;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::{
     Warning,
@@ -17,7 +17,7 @@ use super::{
     series::{self, StoredSeries},
     slow,
     tier::Tier,
-    walk::{Detail, Found, Pages, Walk},
+    walk::{self, Detail, Found, Pages, Walk},
     writer::INTERVAL_KEY,
 };
 use crate::error::Error;
@@ -48,6 +48,21 @@ impl Reader {
     pub(super) fn open(path: &Arc<Path>) -> Result<Self, Error> {
         let (connection, quiet) = schema::open_read_only(path)?;
         Ok(Self { connection, path: Arc::clone(path), quiet, is_paused: false })
+    }
+
+    /// A transaction that sees the store as it is at its first look, until it is dropped.
+    pub(super) fn snapshot(&self) -> Result<Transaction<'_>, Error> {
+        self.connection.unchecked_transaction().map_err(|error| self.failed(error))
+    }
+
+    /// Whether nobody writes as long as this reader is there.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet.is_some()
+    }
+
+    /// The time of the newest row.
+    pub(super) fn newest(&self) -> Result<Option<i64>, Error> {
+        walk::newest(&self.connection).map_err(|error| self.failed(error))
     }
 
     /// Lets writers in until [`resume`](Self::resume). Meanwhile nothing may be read from the file.

@@ -98,6 +98,14 @@ pub(super) fn mark(connection: &Connection, tier: Tier) -> rusqlite::Result<Opti
         .optional()
 }
 
+/// Notes up to where a tier has been rolled up, going by what there is of it, if that is not known.
+pub(super) fn restore_mark(connection: &Connection, tier: Tier) -> rusqlite::Result<()> {
+    let Some(newest) = segment::newest(connection, tier)? else { return Ok(()) };
+    let until = before(newest, tier.span_us()).saturating_add(tier.span_us());
+    connection.execute("INSERT OR IGNORE INTO meta(k, v) VALUES(?1, ?2)", params![key(tier), until])?;
+    Ok(())
+}
+
 fn key(tier: Tier) -> String {
     format!("rolled_up_{}_us", tier.code())
 }

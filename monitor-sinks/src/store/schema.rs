@@ -26,6 +26,13 @@ pub(crate) const APPLICATION_ID: i32 = 0x4d4f_4e64;
 /// The newest schema that this release writes and reads.
 pub(crate) const VERSION: i64 = 2;
 
+/// The oldest schema whose releases can read what this one writes. It is noted in the file, so that they can tell: what a
+/// newer schema adds beside the tables that they know does not concern them.
+pub(super) const READABLE_FROM: i64 = 2;
+
+/// The name in `meta` of that schema.
+pub(super) const READABLE_KEY: &str = "readable_from";
+
 /// How long a reader waits for a writer that recovers or closes the file.
 pub(crate) const READER_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -168,7 +175,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<(Connection, Option<Quiet>),
         return Ok((open_immutable(path)?, quiet));
     }
     let first = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, READER_PATIENCE).and_then(|connection| {
-        let found = identify(&connection, path, READER_PATIENCE)?;
+        let found = identify_to_read(&connection, path)?;
         migration::pretend(&connection, found).map_err(|error| Error::sqlite("open", path, READER_PATIENCE, error))?;
         Ok(connection)
     });
@@ -192,7 +199,7 @@ fn open_immutable(path: &Path) -> Result<Connection, Error> {
     let connection =
         Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
-    let found = identify(&connection, path, READER_PATIENCE)?;
+    let found = identify_to_read(&connection, path)?;
     migration::pretend(&connection, found).map_err(failed)?;
     Ok(connection)
 }
@@ -246,6 +253,15 @@ fn identify(connection: &Connection, path: &Path, patience: Duration) -> Result<
         found if found > VERSION => Err(Kind::SchemaTooNew { path: path.to_owned(), found, known: VERSION }.into()),
         _ => Err(Kind::Empty { path: path.to_owned() }.into()),
     }
+}
+
+/// As [`identify`], for a connection that only reads: a newer schema will do if it says so.
+fn identify_to_read(connection: &Connection, path: &Path) -> Result<i64, Error> {
+    let found = identify(connection, path, READER_PATIENCE);
+    let Err(error) = &found else { return found };
+    let Some(newer) = error.newer_schema() else { return found };
+    let oldest = connection.query_row("SELECT v FROM meta WHERE k = ?1", [READABLE_KEY], |row| row.get::<_, i64>(0));
+    if oldest.is_ok_and(|oldest| oldest <= VERSION) { Ok(newer) } else { found }
 }
 
 fn create(connection: &mut Connection) -> rusqlite::Result<()> {

@@ -265,7 +265,7 @@ impl Plain {
         Some(Span { last: last?, smallest: smallest?, largest: largest?, sum: total?, count })
     }
 
-    fn checksum(&self, segment: i64, series: i64, merged: Option<&[u8]>, blob: &[u8]) -> u32 {
+    pub(super) fn checksum(&self, segment: i64, series: i64, merged: Option<&[u8]>, blob: &[u8]) -> u32 {
         let Self { entries, last, smallest, largest, total, observations } = *self;
         let [last, smallest, largest, total] = [last, smallest, largest, total].map(kept);
         let numbers = [segment, series, entries, last, smallest, largest, total, observations.unwrap_or(-1)];
@@ -373,6 +373,27 @@ impl Draft {
         ])?;
         Ok(true)
     }
+}
+
+/// Makes `segment` say of its chunks what there is. Returns how many there are.
+pub(super) fn mend(connection: &Connection, segment: &Segment) -> rusqlite::Result<i64> {
+    let sql = "SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM chunk WHERE segment = ?1 AND id BETWEEN ?2 AND ?3";
+    let (chunks, first_chunk, last_chunk) =
+        connection.prepare_cached(sql)?.query_row([segment.id, segment.first_chunk, segment.last_chunk], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    if chunks != segment.chunks {
+        let mended = Segment { chunks, first_chunk, last_chunk, ..segment.clone() };
+        let sql = "UPDATE segment SET chunks = ?2, first_chunk = ?3, last_chunk = ?4, crc = ?5 WHERE id = ?1";
+        connection.prepare_cached(sql)?.execute(params![
+            mended.id,
+            chunks,
+            first_chunk,
+            last_chunk,
+            mended.checksum()
+        ])?;
+    }
+    Ok(chunks)
 }
 
 /// Removes the chunks of a draft that was not finished. They come after all others.

@@ -91,6 +91,11 @@ pub(super) fn load(connection: &Connection, names: Option<&[&str]>) -> rusqlite:
     Ok(found)
 }
 
+/// Whether a series of this kind and with these labels can be loaded.
+pub(super) fn is_readable(kind: i64, labels: &str) -> bool {
+    kind_of(kind).is_some() && serde_json::from_str::<BTreeMap<String, String>>(labels).is_ok()
+}
+
 /// The numbers of the series that come from `origin`, ascending.
 pub(super) fn of_origin(connection: &Connection, origin: Origin) -> rusqlite::Result<Vec<u64>> {
     let mut statement = connection.prepare("SELECT id FROM series WHERE source = ?1 AND id >= 0 ORDER BY id")?;

@@ -51,6 +51,11 @@ impl Waiting {
         self.oldest.is_some_and(|oldest| oldest <= ts)
     }
 
+    /// How many there are.
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
     /// Whether it is worth reading them to see if they are to be sealed.
     pub(super) fn may_be_due(&self, when: When) -> bool {
         let is_old = |oldest: i64| when.now_us.saturating_sub(oldest) >= seal::OLDEST_US;

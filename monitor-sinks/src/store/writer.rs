@@ -17,9 +17,13 @@
 //! reader that needs the state at some time looks back a minute, never further, and a series that nobody has written for
 //! minutes is known to be gone rather than unchanged.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use monitor_core::{Distribution, Number, Sample, SlowCall, Value};
+use monitor_core::{Distribution, Number, Sample, SlowCall, Value, own};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
@@ -30,10 +34,12 @@ use super::{
     latest,
     lease::Lease,
     maintenance::Maintenance,
-    origin::{Numbers, Placed},
+    origin::{Numbers, Origin, Placed},
+    quarantine::{self, Saving},
     rows::Slots,
     schema, series, slow,
     tier::Retention,
+    vital::Vitals,
     walk,
 };
 use crate::{
@@ -46,6 +52,12 @@ pub(crate) const FULL_EVERY_US: i64 = 60_000_000;
 
 /// How often a writer without work looks whether its file is still there, in microseconds.
 const LOOK_EVERY_US: u64 = 1_000_000;
+
+/// How many damaged files a writer sets aside within a day.
+const MOST_SET_ASIDE: u32 = 3;
+
+/// A day in microseconds.
+const DAY_US: i64 = 86_400_000_000;
 
 /// The name in `meta` of the flush interval, which tells readers when a gauge is out of date.
 pub(crate) const INTERVAL_KEY: &str = "interval_us";
@@ -63,6 +75,8 @@ pub(crate) struct Settings {
     pub(crate) patience: Duration,
     /// How long data are kept.
     pub(crate) retention: Retention,
+    /// Whether what is told of the store itself is stored too.
+    pub(crate) vitals: bool,
 }
 
 /// The one connection that writes to a store.
@@ -86,6 +100,7 @@ pub(crate) struct Writer {
     /// The minute of the newest full row.
     full_minute: Option<i64>,
     buffer: Vec<u8>,
+    vitals: Vitals,
     slots: Slots,
     checkpoints: Checkpoints,
     /// `None` as for the connection.
@@ -94,6 +109,10 @@ pub(crate) struct Writer {
     ballast: Option<Ballast>,
     /// Whether the next row is the last one.
     is_last: bool,
+    /// How many damaged files it has set aside since when.
+    set_aside: (u32, i64),
+    /// The newest of them, while it is being saved.
+    saving: Option<Saving>,
     /// `None` as for the connection. Last, so that the connection is closed before another writer may come.
     lease: Option<Lease>,
 }
@@ -102,9 +121,9 @@ impl Writer {
     /// Opens the store at `path`, which it creates if need be, and takes its lease. `now_us` is the wall-clock time.
     pub(crate) fn open(path: &Path, settings: Settings, now_us: i64) -> Result<Self, Error> {
         let path = schema::resolve(path);
-        schema::inspect(&path, settings.start_patience)?;
         let mut writer = Self {
             connection: None,
+            vitals: Vitals::of(&path),
             path: path.into(),
             files: Files::default(),
             log_was_lost: false,
@@ -119,10 +138,14 @@ impl Writer {
             maintenance: None,
             ballast: None,
             is_last: false,
+            set_aside: (0, now_us),
+            saving: None,
             lease: None,
             settings,
         };
-        let newest = writer.attach(writer.settings.start_patience)?;
+        let patience = writer.settings.start_patience;
+        let attached = schema::inspect(&writer.path, patience).and_then(|()| writer.attach(patience));
+        let newest = attached.or_else(|error| writer.outlive(error, now_us, patience))?;
         // After the newest row, so that no two recordings share a name, whatever the wall clock did in between.
         let run = newest.map_or(now_us, |newest| now_us.max(newest.saturating_add(1)));
         writer.run = u64::try_from(run).unwrap_or(0);
@@ -162,6 +185,11 @@ impl Writer {
         &self.path
     }
 
+    /// Stores what is told of the store itself, from now on.
+    pub(crate) const fn tell_of_itself(&mut self) {
+        self.settings.vitals = true;
+    }
+
     /// Sets how long a flush waits for a locked database.
     pub(crate) fn set_patience(&mut self, patience: Duration) {
         if self.connection.as_ref().is_none_or(|connection| connection.busy_timeout(patience).is_ok()) {
@@ -178,10 +206,13 @@ impl Writer {
         samples: impl Fn() -> I,
         slow_calls: &[SlowCall],
     ) -> Result<Option<i64>, Error> {
+        let begun = Instant::now();
         let due = !slow_calls.is_empty() || self.is_due(at_us, samples());
         if due || self.connection.is_none() || at_us.abs_diff(self.looked_us) >= LOOK_EVERY_US {
             self.looked_us = at_us;
-            self.follow_path()?;
+            if let Err(error) = self.follow_path() {
+                self.outlive(error, at_us, self.settings.patience)?;
+            }
         }
         // In a file that has just been begun, everything is due.
         let due = due || (self.is_full_due(at_us) && self.is_due(at_us, samples()));
@@ -190,8 +221,15 @@ impl Writer {
         }
         let written = match self.try_write(at_us, samples(), slow_calls) {
             Err(error) if error.is_full() && self.make_room(at_us) => self.try_write(at_us, samples(), slow_calls)?,
+            Err(error) if error.is_damage() => {
+                self.outlive(error, at_us, self.settings.patience)?;
+                self.try_write(at_us, samples(), slow_calls)?
+            }
             other => other?,
         };
+        if written.is_some() {
+            self.vitals.flushed(begun.elapsed());
+        }
         let is_tight = self.maintenance.as_ref().is_some_and(Maintenance::is_tight);
         if let Some(ballast) = self.ballast.as_mut().filter(|_| !is_tight) {
             ballast.restore(at_us);
@@ -233,15 +271,17 @@ impl Writer {
         let (Some(connection), Some(maintenance)) = (&mut self.connection, &mut self.maintenance) else {
             return Ok(false);
         };
+        let begun = Instant::now();
         if self.checkpoints.is_due() {
             self.checkpoints.run(connection);
+            self.vitals.tidied(begun.elapsed());
             return Ok(true);
         }
         let done = if maintenance.is_tight() {
             let ballast = &mut self.ballast;
             maintenance.make_room(connection, || ballast.as_mut().is_none_or(Ballast::lay_again))
         } else {
-            maintenance.step(connection, now_us, self.run)
+            self.vitals.look_at_log(connection).and_then(|()| maintenance.step(connection, now_us, self.run))
         };
         let done = done.and_then(|more| {
             if maintenance.has_sealed() {
@@ -249,7 +289,49 @@ impl Writer {
             }
             Ok(more)
         });
-        done.map_err(|error| Error::sqlite("tidy", &self.path, self.settings.patience, error))
+        self.vitals.tidied(begun.elapsed());
+        let done = done.map_err(|error| Error::sqlite("tidy", &self.path, self.settings.patience, error));
+        done.or_else(|error| self.outlive(error, now_us, self.settings.patience).map(|_| true))
+    }
+
+    /// Goes on in a new file if `error` comes from damage to the store; the damaged one is set aside, see [`quarantine`].
+    /// Returns the time of the newest row, which in a new file there is none of.
+    ///
+    /// A disk that damages one file after the other is not filled with them: then the error stays what it is.
+    fn outlive(&mut self, error: Error, now_us: i64, patience: Duration) -> Result<Option<i64>, Error> {
+        let is_damaged = match self.connection {
+            // It was a store of ours when it was opened.
+            Some(_) => error.is_damage(),
+            None => quarantine::is_damaged_store(&self.path, &error),
+        };
+        if now_us.saturating_sub(self.set_aside.1) >= DAY_US {
+            self.set_aside = (0, now_us);
+        }
+        if !is_damaged || self.set_aside.0 == MOST_SET_ASIDE {
+            return Err(error);
+        }
+        // Closed before anything else is opened, see above.
+        (self.connection, self.maintenance) = (None, None);
+        let lease = self.lease.take().map_or_else(|| Lease::take(&self.path, patience), Ok)?;
+        let aside = quarantine::rename(&self.path, now_us)?;
+        drop(lease);
+        self.set_aside.0 += 1;
+        own::DAMAGED_STORES.add(1_u64);
+        let reason =
+            std::error::Error::source(&error).map_or_else(|| "its header is damaged".to_owned(), ToString::to_string);
+        report::line(format_args!(
+            "metric store {} was found damaged ({reason}) and is set aside as {}. Recording goes on in a new file; what can be read \
+             is saved beside it",
+            self.path.display(),
+            aside.display()
+        ));
+        // One at a time.
+        self.saving = None;
+        self.saving = Some(Saving::begin(aside));
+        self.files = Files::default();
+        self.numbers.clear();
+        (self.full_minute, self.log_was_lost) = (None, false);
+        self.attach(patience)
     }
 
     /// Says that the next row will be the last one, so that what is told to strangers is brought up to date with it.
@@ -342,9 +424,19 @@ impl Writer {
         let newest = walk::newest(&transaction)?;
         let ts = newest.map_or(at_us, |newest| if at_us > newest { at_us } else { newest.saturating_add(passed) });
 
+        // Of a recording that has just begun there is nothing to tell yet.
+        let with_vitals = self.settings.vitals && full && self.full_minute.is_some();
+        if with_vitals {
+            let waiting_rows = self.maintenance.as_ref().map_or(0, Maintenance::waiting_rows);
+            self.vitals.measure(&transaction, &self.path, waiting_rows, self.numbers.count())?;
+        }
+        let vitals = self.vitals.samples().filter(|_| with_vitals).map(|sample| Origin::Own.sample(sample));
+
         let mut new = Vec::new();
         let mut numbered = Vec::new();
-        for placed in samples {
+        // Each of them for as long as the others.
+        let samples = samples.map(|Placed { origin, sample }| origin.sample(sample));
+        for placed in samples.chain(vitals) {
             let id = match self.numbers.get(&placed) {
                 None if full || placed.sample.changed => {
                     let id = series::resolve(&transaction, &placed, &self.settings.service, ts)?;
@@ -377,6 +469,9 @@ impl Writer {
             self.slots.took(slot);
         }
         self.buffer = row;
+        if with_vitals {
+            self.vitals.delivered();
+        }
         for (origin, index, id) in new {
             self.numbers.set(origin, index, id);
         }

@@ -1,6 +1,7 @@
 //! What the tests of the public interface share.
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
+pub(crate) mod damaged;
 pub(crate) mod random;
 pub(crate) mod registry;
 pub(crate) mod tape;

@@ -12,6 +12,7 @@ impl Random {
     }
 
     /// A number below `limit`, 0 if that is 0.
+    #[allow(dead_code, reason = "each test file uses a part of it")]
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit.max(1) as u64) as usize
     }

@@ -19,6 +19,7 @@ fn open(path: &Path, now_us: i64) -> Writer {
         start_patience: Duration::ZERO,
         patience: Duration::ZERO,
         retention: Retention::FOREVER,
+        vitals: false,
     };
     Writer::open(path, settings, now_us).unwrap()
 }
