@@ -7,7 +7,7 @@ use crate::{
     load::{FUNCTIONS, SCALARS},
     measure::Times,
     ours::Filled,
-    report::{Bound, Report},
+    report::{Bound, Report, number},
 };
 
 /// The figures of what was measured.
@@ -61,7 +61,7 @@ and for some figures a histogram for each function besides. Machine: {cores} cor
 from Debian's package; SQLite {sqlite} for us and for the seed. {held} bounds held, {missed} missed.
 
 {report}",
-        flushes = measured.flushes,
+        flushes = number(measured.flushes as f64),
         arch = std::env::consts::ARCH,
         os = std::env::consts::OS,
         sqlite = rusqlite::version(),
