@@ -136,6 +136,7 @@ fn deleting(report: &mut Report, with: &OurHistograms) {
     report.section("An expired hour");
     report.line("deleted, in all", 1e3 * slices.total_s(), "ms", Bound::AtMost(20.0));
     report.line("longest slice", slices.longest_ms(), "ms", Bound::AtMost(5.0));
+    report.line("longest slice by the processor's time", slices.busiest_ms(), "ms", Bound::None);
 }
 
 fn of_ours(report: &mut Report, ours: &Ours, flushes: usize) {
