@@ -7,7 +7,7 @@ use crate::{
     load::{FUNCTIONS, SCALARS},
     measure::Times,
     ours::Filled,
-    report::{Bound, Report},
+    report::{Bound, Report, number},
 };
 
 /// The figures of what was measured.
@@ -61,7 +61,7 @@ and for some figures a histogram for each function besides. Machine: {cores} cor
 from Debian's package; SQLite {sqlite} for us and for the seed. {held} bounds held, {missed} missed.
 
 {report}",
-        flushes = measured.flushes,
+        flushes = number(measured.flushes as f64),
         arch = std::env::consts::ARCH,
         os = std::env::consts::OS,
         sqlite = rusqlite::version(),
@@ -136,6 +136,7 @@ fn deleting(report: &mut Report, with: &OurHistograms) {
     report.section("An expired hour");
     report.line("deleted, in all", 1e3 * slices.total_s(), "ms", Bound::AtMost(20.0));
     report.line("longest slice", slices.longest_ms(), "ms", Bound::AtMost(5.0));
+    report.line("longest slice by the processor's time", slices.busiest_ms(), "ms", Bound::None);
 }
 
 fn of_ours(report: &mut Report, ours: &Ours, flushes: usize) {

@@ -176,15 +176,14 @@ pub(crate) fn expire(filled: &Filled) -> Outcome<Times> {
     let kept = Duration::from_micros((filled.end_us - START_US - HOUR_US).unsigned_abs());
     let mut recorder = open(&filled.path, filled.end_us, Retention::default().raw(kept))?;
     let mut slices = Times::default();
-    let before = rows(&filled.path)?;
+    let before = segments(&filled.path)?;
     while slices.take(|| recorder.upkeep(filled.end_us))? {}
     recorder.close()?;
-    expect("segments of an hour that went", before - rows(&filled.path)?, 1)?;
-    Ok(slices)
+    if segments(&filled.path)? < before { Ok(slices) } else { Err("nothing expired".into()) }
 }
 
 /// Segments at full resolution.
-fn rows(path: &Path) -> Outcome<usize> {
+fn segments(path: &Path) -> Outcome<usize> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     Ok(connection.query_row("SELECT count(*) FROM segment WHERE tier = 0", [], |row| row.get::<_, u32>(0))? as usize)
 }

@@ -92,12 +92,13 @@ impl fmt::Display for Line {
             Some(false) => "**missed**",
             None => "",
         };
-        write!(f, "| {} | {} {} | {bound} | {verdict} |", self.what, number(self.figure), self.unit)
+        let figure = format!("{} {}", number(self.figure), self.unit);
+        write!(f, "| {} | {} | {bound} | {verdict} |", self.what, figure.trim_end())
     }
 }
 
 /// Three digits, or all that stand before the point, in groups.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).clamp(0, 6) };
     let text = format!("{value:.*}", digits as usize);
     let (whole, part) = text.split_once('.').unwrap_or((&text, ""));

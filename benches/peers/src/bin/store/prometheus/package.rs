@@ -17,7 +17,8 @@ pub(super) fn program(folder: &Path) -> Outcome<PathBuf> {
     }
     fs::create_dir_all(&folder)?;
     eprintln!("prometheus: fetching Debian's package");
-    run(Command::new("apt-get").args(["download", "--quiet", "prometheus"]).current_dir(&folder))?;
+    run(Command::new("apt-get").args(["download", "--quiet", "prometheus"]).current_dir(&folder))
+        .map_err(|error| format!("{error} (where it knows no such package, `apt-get update` comes first)"))?;
     let package = fs::read_dir(&folder)?
         .flatten()
         .map(|entry| entry.path())
