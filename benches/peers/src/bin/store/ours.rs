@@ -9,7 +9,6 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use monitor_core::MetricKind;
 use monitor_sinks::{Retention, Store, store::bench::Recorder};
 use rusqlite::{Connection, OpenFlags};
 
@@ -137,14 +136,11 @@ pub(crate) fn ask(filled: &Filled) -> Outcome<Questions> {
     let function_day =
         || store.query().function(function_name(7)).between(begin, end).stats().map(|stats| stats.quantile(0.99));
     let functions_hour = || {
-        let functions = store.query().between(hour, end).functions();
-        functions.map(|all| all.iter().filter(|stats| stats.quantile(0.99).is_some()).count())
+        let durations = store.query().metric("function_calls_duration_seconds").between(hour, end);
+        let groups = durations.group_by(["function"]).groups();
+        groups.map(|all| all.iter().filter(|group| group.summary.quantile(0.99).is_some()).count())
     };
-    let latest = || {
-        let series = store.query().between(at(filled.end_us - 1), end).series();
-        series
-            .map(|all| all.iter().filter(|series| series.kind != MetricKind::Timer && series.last().is_some()).count())
-    };
+    let latest = || store.query().latest().map(|all| all.len());
     let flushes = ((filled.end_us - START_US) / STEP_US) as usize;
     expect("points of a day", raw_day()?, flushes)?;
     expect("a function with a p99", usize::from(function_day()?.is_some()), 1)?;
