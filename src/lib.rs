@@ -28,9 +28,9 @@ pub use monitor_core::{
 pub use monitor_macros::{ErrorKind, monitored};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use monitor_sinks::{
-    Builder, Error, FunctionStats, Group, Latest, Monitor, Point, Points, Query, Reading, Resolution, Retention,
-    Series, SeriesInfo, Sql, SqlRows, SqlValue, Steps, Store, Stored, Summary, TableExport, TableProgress, Warning,
-    runtime::Source,
+    Builder, Error, Exported, Format, FunctionStats, Group, Import, Imported, Latest, Monitor, Point, Points, Progress,
+    Query, Reading, Resolution, Retention, Series, SeriesInfo, Sql, SqlRows, SqlValue, Steps, Store, Stored, Summary,
+    TableExport, TableProgress, Warning, runtime::Source,
 };
 
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]

@@ -6,6 +6,7 @@
 //!   calls.
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
 //! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`.
+//! - `imported`, `backfill`: what came from elsewhere, reading and writing it.
 //! - `plan`, `walk`, `back`: reading forwards, from which tier, in one go or page by page, and backwards; `check`: looking
 //!   for damage; `reader`: the connection.
 //!
@@ -15,6 +16,7 @@
 
 mod about;
 mod back;
+mod backfill;
 mod ballast;
 #[doc(hidden)]
 pub mod bench;
@@ -26,6 +28,7 @@ mod entry;
 mod files;
 pub(crate) mod head;
 mod hourly;
+mod imported;
 mod latest;
 mod lease;
 #[cfg(test)]
@@ -57,7 +60,9 @@ pub use self::tier::Retention;
 
 pub(crate) use self::{
     back::Back,
+    backfill::{Backfill, Known, Stretch},
     entry::{Encoded, Entry, Span},
+    imported::{Owned, Told, is_imported},
     merger::Merger,
     origin::{Origin, Placed},
     reader::{Reader, Window},
