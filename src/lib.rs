@@ -28,9 +28,9 @@ pub use monitor_core::{
 pub use monitor_macros::{ErrorKind, monitored};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use monitor_sinks::{
-    BackupProgress, Builder, Error, FunctionStats, Group, Latest, Loss, Monitor, Point, Points, Query, Reading,
-    Resolution, Retention, Salvage, Series, SeriesInfo, Sql, SqlRows, SqlValue, Steps, Store, Stored, Summary,
-    TableExport, TableProgress, Warning, runtime::Source,
+    BackupProgress, Builder, Error, Exported, Format, FunctionStats, Group, Import, Imported, Latest, Loss, Monitor,
+    Point, Points, Progress, Query, Reading, Resolution, Retention, Salvage, Series, SeriesInfo, Sql, SqlRows,
+    SqlValue, Steps, Store, Stored, Summary, TableExport, TableProgress, Warning, runtime::Source,
 };
 
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]

@@ -77,21 +77,27 @@ const MACROS: &[Row] = &[
 const SINKS: &[Row] = &[
     ("error", &[]),
     ("util", &[]),
+    ("exposition", &[]),
     ("store", &["error", "util"]),
     ("query", &["error", "util", "store"]),
     ("sql", &["error", "util", "store", "query"]),
-    ("host", &["error", "util"]),
+    ("transfer", &["error", "util", "exposition", "store", "query"]),
+    ("host", &["error", "util", "exposition"]),
     ("runtime", &["error", "util", "store", "query", "host"]),
 ];
 
 const CLI: &[Row] = &[
     ("duration", &[]),
+    ("instant", &["duration"]),
     ("exit", &[]),
+    ("failure", &["exit"]),
     ("stop", &[]),
     ("stop_polled", &[]),
-    ("arguments", &["duration"]),
-    ("agent", &["exit", "stop", "arguments"]),
+    ("arguments", &["duration", "instant"]),
+    ("agent", &["exit", "failure", "stop", "arguments"]),
     ("care", &["exit", "arguments"]),
+    ("export", &["exit", "failure", "arguments"]),
+    ("import", &["exit", "failure", "arguments"]),
     ("sql", &["exit", "arguments"]),
 ];
 

@@ -1,40 +1,13 @@
 //! `monitor agent`: samples the machine into a store until it is told to stop.
 
-use std::{error, fmt, io, io::Write, process, time::Duration};
+use std::{fmt, io, io::Write, process, time::Duration};
 
-use monitor_sinks::{Error, Monitor};
+use monitor_sinks::Monitor;
 
-use crate::{arguments::Agent, exit::Exit, stop::Stop};
+use crate::{arguments::Agent, exit::Exit, failure::Failure, stop::Stop};
 
 /// The longest interval at which a monitor stores.
 const LONGEST_FLUSH: Duration = Duration::from_hours(1);
-
-/// Why the agent ended without having been asked to, or without having stored everything.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Signals(io::Error),
-    Store(Error),
-}
-
-impl Failure {
-    pub(crate) fn exit(&self) -> Exit {
-        match self {
-            Self::Signals(_) => Exit::Failed,
-            Self::Store(error) => Exit::of(error),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Signals(error) => write!(f, "cannot wait for signals: {error}"),
-            Self::Store(error) => error.fmt(f),
-        }
-    }
-}
-
-impl error::Error for Failure {}
 
 /// Samples until a signal comes, then stores what is left.
 pub(crate) fn run(agent: &Agent) -> Result<Exit, Failure> {

@@ -1,18 +1,21 @@
 //! What can be said on the command line.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
-use monitor_sinks::{Family, HostSampling};
+use monitor_sinks::{Family, Format, HostSampling};
 
-use crate::duration;
+use crate::{duration, instant};
 
 /// The words after `monitor`.
 #[derive(Debug, Parser)]
 #[command(
     name = "monitor",
     version,
-    about = "Samples a machine into a metric store, and asks it",
+    about = "Samples a machine into a metric store, asks it, and moves values in and out of it",
     arg_required_else_help = true
 )]
 pub(crate) struct Arguments {
@@ -37,6 +40,12 @@ pub(crate) enum Command {
     /// Answer a question in SQL
     #[command(after_help = SQL_NOTES)]
     Sql(Sql),
+    /// Write the values of a store as CSV, JSON lines or OpenMetrics text
+    #[command(after_help = TIMES)]
+    Export(Export),
+    /// Read OpenMetrics or Prometheus text with timestamps into a store
+    #[command(after_help = IMPORT_NOTES)]
+    Import(Import),
 }
 
 const SQL_NOTES: &str = "\
@@ -105,6 +114,97 @@ pub(crate) struct Check {
     /// The file of the store
     #[arg(long, value_name = "FILE")]
     pub(crate) db: PathBuf,
+}
+
+const TIMES: &str = "\
+Times are RFC 3339 (2026-11-28T10:00:00Z; without a zone they are UTC), seconds since 1970, `now`, or a span before now
+such as 2h or `2h ago`.
+
+Exit codes: 0 done, also if nobody reads to the end; 1 failed; 2 the arguments make no sense.";
+
+const IMPORT_NOTES: &str = "\
+The store is complete or as it was before: an import that fails or is killed leaves nothing behind. What the store has
+already, the same series at the same time, is left out, so that importing a file twice does not double it. Imported
+values are kept at their resolution, for as long as the store keeps anything.
+
+Exit codes: 0 done; 1 failed, the message names file and line; 2 the arguments make no sense; 3 another program records
+to the store.";
+
+/// What is to be exported, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The store to read; a recording is not disturbed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: PathBuf,
+
+    /// The form: csv, jsonl or openmetrics
+    #[arg(long, value_name = "FORMAT", default_value = "csv", value_parser = formats())]
+    pub(crate) format: String,
+
+    /// Only this metric
+    #[arg(long, value_name = "NAME")]
+    pub(crate) metric: Option<String>,
+
+    /// Only this service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+
+    /// Only series with this label; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = tag)]
+    pub(crate) tag: Vec<(String, String)>,
+
+    /// Only values after this time
+    #[arg(long, value_name = "TIME", value_parser = instant::parse)]
+    pub(crate) from: Option<SystemTime>,
+
+    /// Only values up to this time
+    #[arg(long, value_name = "TIME", value_parser = instant::parse)]
+    pub(crate) to: Option<SystemTime>,
+
+    /// The file to write, which appears when it is complete [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Tell what was written as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is to be imported, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The store to write; it is created if it does not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: PathBuf,
+
+    /// The files to read; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The service of series that have no label `service`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+
+    /// The time of values without a timestamp; without this they are refused
+    #[arg(long, value_name = "TIME", value_parser = instant::parse)]
+    pub(crate) at: Option<SystemTime>,
+
+    /// The most series of all files together
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    pub(crate) max_series: usize,
+
+    /// Tell what was imported as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn formats() -> PossibleValuesParser {
+    Format::ALL.map(Format::name).into()
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write a key and a value, such as table=flights")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// Settings of the agent.
@@ -229,6 +329,12 @@ mod tests {
             (&["sql", "--db", "m.db"], "<SQL>"),
             (&["sql", "SELECT 1"], "--db"),
             (&["sql", "--db", "m.db", "SELECT 1", "--limit", "all"], "'all'"),
+            (&["export"], "--db"),
+            (&["export", "--db", "m.db", "--format", "xml"], "openmetrics"),
+            (&["export", "--db", "m.db", "--from", "soon"], "RFC 3339"),
+            (&["export", "--db", "m.db", "--tag", "table"], "table=flights"),
+            (&["import", "--db", "m.db"], "FILE"),
+            (&["import", "--db", "m.db", "a.om", "--max-series", "many"], "many"),
         ] {
             let error = Arguments::try_parse_from(std::iter::once(&"monitor").chain(words)).unwrap_err();
             assert!(error.to_string().contains(named), "{error}");

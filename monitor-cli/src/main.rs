@@ -1,14 +1,19 @@
 //! The program `monitor`.
 //!
-//! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor sql` asks one; `backup`,
-//! `check` and `salvage` take care of one. What is printed is for people, but for what they ask to have as JSON; everything
-//! that went wrong goes to standard error. Scripts branch on the exit code, see `exit`.
+//! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor sql` asks one, `monitor
+//! export` and `monitor import` take values out of one and into one; `backup`, `check` and `salvage` take care of one.
+//! What is printed is for people, but for what they ask to have as JSON; everything that went wrong goes to standard error.
+//! Scripts branch on the exit code, see `exit`.
 
 mod agent;
 mod arguments;
 mod care;
 mod duration;
 mod exit;
+mod export;
+mod failure;
+mod import;
+mod instant;
 mod sql;
 #[cfg(unix)]
 mod stop;
@@ -24,8 +29,8 @@ use std::{io::Write, process::ExitCode};
 use clap::Parser;
 
 use self::{
-    agent::Failure,
     arguments::{Arguments, Command},
+    failure::Failure,
 };
 
 fn main() -> ExitCode {
@@ -34,6 +39,8 @@ fn main() -> ExitCode {
         Command::Backup(copy) => care::backup(&copy).map_err(Failure::Store),
         Command::Check(check) => care::check(&check).map_err(Failure::Store),
         Command::Salvage(copy) => care::salvage(&copy).map_err(Failure::Store),
+        Command::Export(export) => export::run(&export),
+        Command::Import(import) => import::run(&import),
         Command::Sql(question) => sql::run(&question).map_err(Failure::Store),
     };
     let exit = result.unwrap_or_else(|failure| {

@@ -58,6 +58,8 @@ pub(crate) enum Kind {
     UnknownName { message: String },
     Ambiguous { what: String, candidates: Vec<Hint> },
     NoFunction,
+    BadInput { message: String },
+    Stream { doing: String, source: Arc<std::io::Error> },
     Sql { fault: Fault, message: String },
 }
 
@@ -189,6 +191,18 @@ impl Error {
         matches!(self.kind(), Kind::Sql { fault: Fault::Limit, .. })
     }
 
+    /// Whether a text that was to be imported is not in the format, or is too large. The message names the line.
+    #[must_use]
+    pub fn is_bad_input(&self) -> bool {
+        matches!(self.kind(), Kind::BadInput { .. })
+    }
+
+    /// Whether whoever an export was written for has stopped reading, as `head` does.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self.kind(), Kind::Stream { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
     /// Whether SQLite could not open the file, for a reason that it does not tell.
     pub(crate) fn is_unopenable(&self) -> bool {
         matches!(self.kind(), Kind::Unopenable { .. })
@@ -275,6 +289,17 @@ impl Error {
         error::Error::source(&self).map_or_else(|| Reason(self.to_string()), |source| Reason(source.to_string()))
     }
 
+    /// A text that cannot be imported. `line` counts from 1 and is 0 if it is about the text as a whole.
+    pub(crate) fn bad_input(input: &str, line: usize, message: impl AsRef<str>) -> Self {
+        let place = if line == 0 { String::new() } else { format!("line {line}: ") };
+        Kind::BadInput { message: format!("cannot import {input}: {place}{}", message.as_ref()) }.into()
+    }
+
+    /// A failure to read an import or to write an export.
+    pub(crate) fn stream(doing: impl Into<String>, source: std::io::Error) -> Self {
+        Kind::Stream { doing: doing.into(), source: Arc::new(source) }.into()
+    }
+
     pub(crate) fn setting(message: impl Into<String>) -> Self {
         Kind::Setting { message: message.into() }.into()
     }
@@ -299,6 +324,7 @@ impl From<Kind> for Error {
 }
 
 impl fmt::Display for Error {
+    #[allow(clippy::too_many_lines, reason = "one message for each kind, in one place")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.kind {
             Kind::IsFolder { path } => {
@@ -377,7 +403,10 @@ impl fmt::Display for Error {
             Kind::Sqlite { doing, path, source } | Kind::Io { doing, path, source } => {
                 write!(f, "cannot {doing} metric store {}: {source}", path.display())
             }
-            Kind::Setting { message } | Kind::UnknownName { message } | Kind::Sql { message, .. } => f.write_str(message),
+            Kind::Setting { message }
+            | Kind::UnknownName { message }
+            | Kind::BadInput { message }
+            | Kind::Sql { message, .. } => f.write_str(message),
             Kind::Stopped => f.write_str("the monitor's background thread has ended; start a new monitor"),
             Kind::Unstored { cause } => write!(
                 f,
@@ -391,6 +420,7 @@ impl fmt::Display for Error {
             Kind::Ambiguous { what, candidates } => {
                 write!(f, "several functions are called `{what}`; write one of: {}", candidates.join(", "))
             }
+            Kind::Stream { doing, source } => write!(f, "cannot {doing}: {source}"),
             Kind::NoFunction => f.write_str(
                 "the store holds no function at all; check that functions carry #[monitored], that one was called while \
                  a monitor was recording, and that this is the right file",
@@ -431,6 +461,7 @@ impl error::Error for Error {
             | Kind::Unopenable { source, .. }
             | Kind::Sqlite { source, .. }
             | Kind::Io { source, .. } => Some(source.as_ref()),
+            Kind::Stream { source, .. } => Some(source.as_ref()),
             _ => None,
         }
     }

@@ -6,9 +6,11 @@
 //! ```text
 //! runtime   Monitor, builder, background thread, schedule
 //! sql       SELECT statements, and the tables that older scripts know
+//! transfer  export and import of values
 //! query     functions, series, distributions over a window
 //! host      what machine, container and process use
 //! store     the file: schema, lease, row codec, writer, reader
+//! exposition  the Prometheus and OpenMetrics text formats, line by line
 //! util      varints, row guard, name distance, log lines
 //! ```
 //!
@@ -28,6 +30,8 @@
 
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 mod error;
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+mod exposition;
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
 pub mod host;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
@@ -38,6 +42,8 @@ pub mod runtime;
 pub mod sql;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod store;
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+pub mod transfer;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 mod util;
 
@@ -61,4 +67,5 @@ pub use self::{
     runtime::{Builder, Monitor},
     sql::{Sql, SqlRows, SqlValue, TableExport, TableProgress},
     store::{BackupProgress, Loss, Retention, Salvage, Store, Warning},
+    transfer::{Exported, Format, Import, Imported, Progress},
 };

@@ -21,9 +21,9 @@ pub(crate) fn all(extent: Extent) -> Outcome {
     )?;
     run("kill -9", cargo(None).args(["test", "--release", "--test", "kill"]).env("MONITORED_KILLS", kills))?;
     run(
-        "kill -9 in the middle of upkeep",
+        "kill -9 in the middle of upkeep and of imports",
         cargo(None)
-            .args(["test", "--release", "-p", "monitor-sinks", "--test", "crash_upkeep"])
+            .args(["test", "--release", "-p", "monitor-sinks", "--test", "crash_upkeep", "--test", "import_kill"])
             .env("MONITORED_KILLS", kills),
     )?;
     run(
@@ -37,6 +37,12 @@ pub(crate) fn all(extent: Extent) -> Outcome {
         cargo(None)
             .args(["test", "--release", "-p", "monitor-sinks", "--lib", "lifecycle", "--", "--include-ignored"])
             .env("MONITORED_LIVES", if extent == Extent::Full { "100" } else { "4" }),
+    )?;
+    run(
+        "texts of no sense",
+        cargo(None)
+            .args(["test", "--release", "-p", "monitor-sinks", "--test", "import_fuzz"])
+            .env("MONITORED_FUZZ_ROUNDS", if extent == Extent::Full { "200000" } else { "10000" }),
     )?;
     check::host_stress(extent)?;
     check::loom()?;

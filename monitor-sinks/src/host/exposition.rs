@@ -1,6 +1,6 @@
-//! The Prometheus text format, version 0.0.4, as far as files hold it.
+//! What a file of another program may hold: the Prometheus text format, without instants.
 //!
-//! The parser takes any bytes and answers with samples or with the first mistake: its line, what is wrong, what to do. It
+//! Lines are read by [`crate::exposition`]; here is what they mean together. The parser takes any bytes and answers with samples or with the first mistake: its line, what is wrong, what to do. It
 //! never panics, reads each byte a bounded number of times, and makes no more than one sample a line. It is strict where
 //! a lenient reading would store something else than was meant: a file that ends in the middle of a line is still being
 //! written, and a series given twice has two values.
@@ -11,17 +11,14 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
-    iter::Peekable,
-    str::Chars,
 };
 
-use monitor_core::{MAX_NAME, MAX_TAG_VALUE, MAX_TAGS, MetricKind, SeriesKey};
+use monitor_core::{MAX_TAGS, MetricKind, SeriesKey};
+
+use crate::exposition::{Labels, Line, Sample, Type, number_of, series_key};
 
 /// Starts of names that are the monitor's own.
 const OWN: [&str; 6] = ["system_", "process_", "container_", "monitored_", "function_calls_", "function_errors_"];
-
-/// How many characters of a text a message shows.
-const SHOWN: usize = 60;
 
 /// A series with its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,9 +28,6 @@ pub(super) struct Reading {
     /// Where it stands, from 1.
     pub(super) line: usize,
 }
-
-/// Keys and values.
-type Labels = Vec<(String, String)>;
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,15 +69,6 @@ pub(super) fn parse(bytes: &[u8], most: usize) -> Result<Vec<Reading>, Mistake> 
     Ok(parser.readings)
 }
 
-/// What a metric was declared as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
-    Counter,
-    Gauge,
-    Histogram,
-    Summary,
-}
-
 #[derive(Default)]
 struct Parser<'a> {
     most: usize,
@@ -97,36 +82,14 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn line(&mut self, line: &'a str, number: usize) -> Result<(), String> {
-        let line = line.trim_matches([' ', '\t', '\r', '\n']);
-        if let Some(comment) = line.strip_prefix('#') {
-            return self.comment(comment);
+        match Line::read(line)? {
+            Line::Type { name, kind } => self.declare(name, kind),
+            Line::Sample(sample) => self.sample(sample, number),
+            Line::Blank | Line::Help { .. } | Line::Unit { .. } | Line::End => Ok(()),
         }
-        if line.is_empty() { Ok(()) } else { self.sample(line, number) }
     }
 
-    /// `# TYPE name kind` says something; `# HELP` and other comments are for people.
-    fn comment(&mut self, comment: &'a str) -> Result<(), String> {
-        let mut words = comment.split_ascii_whitespace();
-        if words.next() != Some("TYPE") {
-            return Ok(());
-        }
-        let (Some(name), Some(kind), None) = (words.next(), words.next(), words.next()) else {
-            return Err(String::from("a type is declared as `# TYPE name counter`, with nothing after it"));
-        };
-        check_name(name)?;
-        let kind = match kind {
-            "counter" => Some(Type::Counter),
-            "gauge" => Some(Type::Gauge),
-            "histogram" => Some(Type::Histogram),
-            "summary" => Some(Type::Summary),
-            "untyped" | "unknown" => None,
-            other => {
-                return Err(format!(
-                    "`{}` is no type; write counter, gauge, histogram, summary or untyped",
-                    shown(other)
-                ));
-            }
-        };
+    fn declare(&mut self, name: &'a str, kind: Option<Type>) -> Result<(), String> {
         if self.begun.contains(name) {
             return Err(format!("the type of `{name}` comes after its samples; move it before them"));
         }
@@ -139,23 +102,13 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// `name{key="value",...} value`.
-    fn sample(&mut self, line: &'a str, number: usize) -> Result<(), String> {
-        let end = line.find(|c: char| !is_name(c)).unwrap_or(line.len());
-        let (name, rest) = line.split_at(end);
-        check_name(name)?;
+    fn sample(&mut self, sample: Sample<'a>, number: usize) -> Result<(), String> {
+        let Sample { name, labels, value, timestamp } = sample;
         if let Some(own) = OWN.iter().find(|own| name.starts_with(**own)) {
             return Err(format!("`{name}` is a name of the monitor's own metrics (`{own}...`); choose another one"));
         }
-        let rest = rest.trim_start_matches([' ', '\t']);
-        let (labels, rest) = match rest.strip_prefix('{') {
-            Some(inner) => labels(inner)?,
-            None => (Vec::new(), rest),
-        };
-        let mut words = rest.split_ascii_whitespace();
-        let value = words.next().ok_or_else(|| format!("`{name}` has no value; write one after it"))?;
         let value = number_of(value)?;
-        if words.next().is_some() {
+        if timestamp.is_some() {
             let what = "there is something after the value; remove it, timestamps as well, for a value of a file is as \
                         old as the last look at the file";
             return Err(what.to_owned());
@@ -167,7 +120,7 @@ impl<'a> Parser<'a> {
         let (family, kind) = self.family(name, &labels);
         self.begun.insert(family);
         self.begun.insert(name);
-        let key = series_key(name, kind, labels)?;
+        let key = series_key(name, kind, labels, MAX_TAGS)?;
         if let Some(first) = self.seen.insert(key.clone(), line) {
             return Err(format!("this series of `{name}` was given in line {first} already; keep one of the two"));
         }
@@ -202,122 +155,6 @@ impl<'a> Parser<'a> {
             _ => (name, MetricKind::Gauge),
         }
     }
-}
-
-/// Checks and sorts labels. The label `service` names the service, as it does everywhere else.
-fn series_key(name: &str, kind: MetricKind, mut labels: Labels) -> Result<SeriesKey, String> {
-    labels.sort();
-    if let Some(pair) = labels.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(format!("label `{}` is given twice; keep one of the two", pair[0].0));
-    }
-    if labels.len() > MAX_TAGS {
-        return Err(format!("there are {} labels; at most {MAX_TAGS} are kept apart", labels.len()));
-    }
-    // An empty label is the same as none.
-    labels.retain(|label| !label.1.is_empty());
-    let service = labels.iter().position(|label| label.0 == "service").map(|place| labels.remove(place).1);
-    if service.as_ref().is_some_and(|service| service.len() > MAX_NAME) {
-        return Err(format!("the service is longer than {MAX_NAME} bytes; shorten it"));
-    }
-    let base = name.strip_suffix("_total").unwrap_or(name);
-    let unit = ["seconds", "bytes"].into_iter().find(|unit| base.ends_with(unit)).unwrap_or_default();
-    Ok(SeriesKey { name: name.to_owned(), kind, unit: unit.to_owned(), service, labels })
-}
-
-/// The labels after the opening brace, and what comes after the closing one.
-fn labels(inner: &str) -> Result<(Labels, &str), String> {
-    const FORM: &str = "labels are written {key=\"value\",other=\"value\"}";
-    let mut labels = Vec::new();
-    let mut rest = inner.trim_start_matches([' ', '\t']);
-    loop {
-        if let Some(after) = rest.strip_prefix('}') {
-            return Ok((labels, after));
-        }
-        let end = rest.find(|c: char| !is_label(c)).unwrap_or(rest.len());
-        let (key, after) = rest.split_at(end);
-        check_label(key).map_err(|what| if key.is_empty() { FORM.to_owned() } else { what })?;
-        let after = after.trim_start_matches([' ', '\t']).strip_prefix('=').ok_or(FORM)?;
-        let after = after.trim_start_matches([' ', '\t']).strip_prefix('"').ok_or(FORM)?;
-        let (value, after) = quoted(after)?;
-        if value.len() > MAX_TAG_VALUE {
-            return Err(format!("the value of label `{key}` is longer than {MAX_TAG_VALUE} bytes; shorten it"));
-        }
-        labels.push((key.to_owned(), value));
-        let after = after.trim_start_matches([' ', '\t']);
-        rest = match after.strip_prefix(',') {
-            Some(after) => after.trim_start_matches([' ', '\t']),
-            None if after.starts_with('}') => after,
-            None => return Err(FORM.to_owned()),
-        };
-    }
-}
-
-/// The text up to the next quote that is not escaped, and what comes after it.
-fn quoted(text: &str) -> Result<(String, &str), String> {
-    let mut value = String::new();
-    let mut rest: Peekable<Chars<'_>> = text.chars().peekable();
-    let mut length = 0;
-    while let Some(c) = rest.next() {
-        length += c.len_utf8();
-        match c {
-            '"' => return Ok((value, &text[length..])),
-            '\\' => {
-                let escaped = rest.next_if(|next| matches!(next, '\\' | '"' | 'n')).ok_or(
-                    "after a backslash in a label's value comes a backslash, a quote or n; write \\\\ for a backslash",
-                )?;
-                length += 1;
-                value.push(if escaped == 'n' { '\n' } else { escaped });
-            }
-            c => value.push(c),
-        }
-    }
-    Err(String::from("the value of a label has no closing quote; add it"))
-}
-
-fn number_of(text: &str) -> Result<f64, String> {
-    // The words for what is no finite number are read by the standard library as they are written by others.
-    text.parse().map_err(|_| format!("`{}` is no number; write one such as 17 or 2.5e3", shown(text)))
-}
-
-fn check_name(name: &str) -> Result<(), String> {
-    let is_start = |c: char| is_name(c) && !c.is_ascii_digit();
-    if !name.starts_with(is_start) || !name.chars().all(is_name) {
-        return Err(String::from(
-            "a metric's name begins with a letter or `_` and goes on with these, digits and `:`; a line is \
-             `name{key=\"value\"} 17`, a comment begins with #",
-        ));
-    }
-    if name.len() > MAX_NAME {
-        return Err(format!("the name is longer than {MAX_NAME} bytes; shorten it"));
-    }
-    Ok(())
-}
-
-fn check_label(key: &str) -> Result<(), String> {
-    if key.is_empty() || key.starts_with(|c: char| c.is_ascii_digit()) || key.len() > MAX_NAME {
-        return Err(format!("`{}` is no name of a label; use letters, digits and `_`", shown(key)));
-    }
-    if key.starts_with("__") {
-        return Err(format!("`{}`: labels that begin with two underscores are reserved; rename it", shown(key)));
-    }
-    Ok(())
-}
-
-const fn is_name(c: char) -> bool {
-    is_label(c) || c == ':'
-}
-
-const fn is_label(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
-}
-
-/// A text as a message shows it: cut, and without control characters.
-fn shown(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_default).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        shown.push_str("...");
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! - `settings`, `family`, `pattern`: what to sample.
 //! - `record`: the series with their newest values; `device`: devices by name; `task`: readers, their cadence, cost and failures.
 //! - `slow`: threads for readers that must not delay the others; `top`: the greatest users of CPU and memory.
-//! - `textfile`: values that other programs leave in files; `exposition`: the format of these.
+//! - `textfile`: values that other programs leave in files; `exposition`: what these may hold.
 //! - `linux`: readers over the files of proc and sys; `portable`: readers over the crate `sysinfo`.
 //!
 //! Invariants:

@@ -241,6 +241,8 @@ impl Total {
         let previous = self.0.map_or(met.before, |known| Some(Earlier::Known(known)));
         self.0 = Some((met.run, total));
         match previous {
+            // Counters of an import begin anew wherever those did that it is of.
+            _ if store::is_imported(met.run) => increase,
             Some(Earlier::Known((known, earlier))) if known == met.run => {
                 difference(total, earlier).unwrap_or(increase)
             }

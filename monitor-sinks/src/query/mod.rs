@@ -287,6 +287,21 @@ impl Query {
         })
     }
 
+    /// The store that is asked.
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The series that match, ordered by name, service and labels, and the window, for `answer`, which knows nothing of
+    /// groups and steps.
+    pub(crate) fn selection(&self, answer: &str) -> Result<(Vec<StoredSeries>, Window), Error> {
+        self.refuse(Part::ALL, answer, "ask for groups() or steps()")?;
+        let asked = self.checked(SystemTime::now())?;
+        let mut matching = self.matching(&self.store.reader()?)?.0;
+        matching.sort_by(by_name);
+        Ok((matching, asked.window))
+    }
+
     /// The series that match; with the short name, if one was asked for.
     fn matching(&self, reader: &Reader) -> Result<(Vec<StoredSeries>, Option<&'static Alias>), Error> {
         let (mut matching, alias) = self.named(reader)?;

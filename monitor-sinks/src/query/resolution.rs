@@ -43,7 +43,7 @@ impl Resolution {
 impl From<Tier> for Resolution {
     fn from(tier: Tier) -> Self {
         match tier {
-            Tier::Raw => Self::Flushes,
+            Tier::Raw | Tier::Imported | Tier::Unfinished => Self::Flushes,
             Tier::Minutes => Self::Minutes,
             Tier::Hours => Self::Hours,
         }

@@ -31,8 +31,8 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "7 segment",
-        "tier 0 holds every flush, tier 1 windows of five minutes, tier 2 windows of an hour. t0 and t1 are the times of the \
-         first and last flush or window.",
+        "tier 0 holds every flush, tier 1 windows of five minutes, tier 2 windows of an hour, tier 3 what was \
+         imported; tier 4 is an import that was broken off. t0 and t1 are the times of the first and last flush or window.",
     ),
     (
         "8 all values",

@@ -176,7 +176,8 @@ impl Kept {
 fn any_until(connection: &Connection, ts: i64) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
-            "SELECT EXISTS(SELECT 1 FROM unsealed WHERE ts <= ?1) OR EXISTS(SELECT 1 FROM segment WHERE t0 <= ?1)",
+            "SELECT EXISTS(SELECT 1 FROM unsealed WHERE ts <= ?1)
+                 OR EXISTS(SELECT 1 FROM segment WHERE t0 <= ?1 AND tier <= 2)",
         )?
         .query_row([ts], |row| row.get(0))
 }

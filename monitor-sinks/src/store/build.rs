@@ -55,6 +55,11 @@ impl Build {
             (Some(Number::Float(before)), Number::Float(total)) => Number::Float(total - before),
             _ => increase,
         };
+        self.push_grown_counter(at, total, increase);
+    }
+
+    /// Takes a total and an increase as they are, where a counter may have begun anew between two totals.
+    pub(super) fn push_grown_counter(&mut self, at: u32, total: Number, increase: Number) {
         self.counters.push(counter::Entry { at, total, increase });
     }
 

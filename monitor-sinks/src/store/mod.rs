@@ -7,6 +7,7 @@
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
 //! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`;
 //!   `vital`: how it fares.
+//! - `imported`, `backfill`: what came from elsewhere, reading and writing it.
 //! - `backup`, `salvage`: copies of a sound store and of a damaged one; `fresh`: a new file that is whole or absent.
 //! - `quarantine`: what becomes of a damaged store when recording has to go on.
 //! - `plan`, `walk`, `back`: reading forwards, from which tier, in one go or page by page, and backwards; `check`: looking
@@ -18,6 +19,7 @@
 
 mod about;
 mod back;
+mod backfill;
 mod backup;
 mod ballast;
 #[doc(hidden)]
@@ -31,6 +33,7 @@ mod files;
 mod fresh;
 pub(crate) mod head;
 mod hourly;
+mod imported;
 mod latest;
 mod lease;
 #[cfg(test)]
@@ -69,7 +72,9 @@ pub use self::{
 
 pub(crate) use self::{
     back::Back,
+    backfill::{Backfill, Known, Stretch},
     entry::{Encoded, Entry, Span},
+    imported::{Owned, Told, is_imported},
     merger::Merger,
     origin::{Origin, Placed},
     reader::{Reader, Window},

@@ -10,12 +10,12 @@
 use rusqlite::Connection;
 
 use super::{
-    Window, rollup, segment,
+    Window, imported, rollup, segment,
     tier::Tier,
     walk::{newest, oldest},
 };
 
-const TIERS: [Tier; 3] = [Tier::Raw, Tier::Minutes, Tier::Hours];
+const TIERS: [Tier; 4] = [Tier::Raw, Tier::Minutes, Tier::Hours, Tier::Imported];
 
 /// A stretch of time that one tier answers for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,12 @@ fn coarsened(part: Part, tier: Tier, rolled: Window) -> [Part; 3] {
 pub(super) fn covered(connection: &Connection) -> rusqlite::Result<Option<Window>> {
     let mut covered: Option<Window> = None;
     for tier in TIERS {
-        let Some(first) = rollup::first(connection, tier, i64::MIN)? else { continue };
+        // Segments of imports overlap, so that the one that ends first need not begin first.
+        let first = match tier {
+            Tier::Imported => imported::oldest(connection)?,
+            _ => rollup::first(connection, tier, i64::MIN)?,
+        };
+        let Some(first) = first else { continue };
         let until = if tier == Tier::Raw { newest(connection)? } else { segment::newest(connection, tier)? };
         let (after, until) = (first.saturating_sub(tier.step_us()), until.unwrap_or(first));
         covered = Some(match covered {

@@ -98,7 +98,7 @@ fn drop_segment(connection: &mut Connection, segment: i64) -> rusqlite::Result<D
 
 /// The segment that is to go next.
 fn expired(connection: &Connection, retention: &Retention, now_us: i64) -> rusqlite::Result<Option<i64>> {
-    for tier in [Tier::Raw, Tier::Minutes, Tier::Hours] {
+    for tier in [Tier::Unfinished, Tier::Raw, Tier::Minutes, Tier::Hours, Tier::Imported] {
         if let Some(expired) = expired_of(connection, tier, retention.keep(tier), now_us)? {
             return Ok(Some(expired));
         }

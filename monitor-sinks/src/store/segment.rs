@@ -141,6 +141,12 @@ pub(crate) fn previous(
         .optional()
 }
 
+/// The segment of this number, if it is of `tier`.
+pub(super) fn numbered(connection: &Connection, tier: Tier, id: i64) -> rusqlite::Result<Option<Segment>> {
+    let sql = format!("SELECT {COLUMNS} FROM segment WHERE id = ?1 AND tier = ?2");
+    connection.prepare_cached(&sql)?.query_row(params![id, tier.code()], Segment::of_row).optional()
+}
+
 /// The earliest time of a tier.
 pub(crate) fn oldest(connection: &Connection, tier: Tier) -> rusqlite::Result<Option<i64>> {
     let sql = "SELECT t0 FROM segment WHERE tier = ?1 ORDER BY t1 LIMIT 1";
@@ -304,6 +310,11 @@ impl Draft {
         remove_unfinished(connection)?;
         let id = connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM segment", [], |row| row.get(0))?;
         Ok(Self { id, tier, run, first_chunk: 0, last_chunk: 0, chunks: 0 })
+    }
+
+    /// A segment of this number, which the caller knows to be free.
+    pub(super) const fn numbered(id: i64, tier: Tier, run: u64) -> Self {
+        Self { id, tier, run, first_chunk: 0, last_chunk: 0, chunks: 0 }
     }
 
     /// Adds the chunk of a series.

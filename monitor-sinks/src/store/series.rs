@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use monitor_core::MetricKind;
+use monitor_core::{MetricKind, SeriesKey};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::origin::{Origin, Placed};
@@ -35,25 +35,51 @@ pub(super) fn resolve(
     now_us: i64,
 ) -> rusqlite::Result<Option<u64>> {
     let key = placed.sample.key;
+    if let Some(known) = find(connection, key, service)? {
+        return Ok(Some(known));
+    }
     let Some(kind) = kind_code(key.kind) else { return Ok(None) };
     let service = key.service.as_deref().unwrap_or(service);
-    let labels = canonical(&key.labels);
-    let known = connection
-        .prepare_cached("SELECT id FROM series WHERE name = ?1 AND service = ?2 AND labels = ?3 AND kind = ?4")?
-        .query_row(params![key.name, service, labels, kind], |row| row.get(0))
-        .optional()?;
-    let id: i64 = match known {
-        Some(id) => id,
-        None => connection
-            .prepare_cached(
-                "INSERT INTO series(source, name, kind, unit, service, labels, created_us)
-                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
-            )?
-            .query_row(params![placed.origin.source(), key.name, kind, key.unit, service, labels, now_us], |row| {
-                row.get(0)
-            })?,
-    };
+    let id: i64 = connection
+        .prepare_cached(
+            "INSERT INTO series(source, name, kind, unit, service, labels, created_us)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+        )?
+        .query_row(
+            params![placed.origin.source(), key.name, kind, key.unit, service, canonical(&key.labels), now_us],
+            |row| row.get(0),
+        )?;
     Ok(u64::try_from(id).ok())
+}
+
+/// The number of a series, of `service` if it names none itself, if it has one.
+pub(super) fn find(connection: &Connection, key: &SeriesKey, service: &str) -> rusqlite::Result<Option<u64>> {
+    let Some(kind) = kind_code(key.kind) else { return Ok(None) };
+    let service = key.service.as_deref().unwrap_or(service);
+    let known: Option<i64> = connection
+        .prepare_cached("SELECT id FROM series WHERE name = ?1 AND service = ?2 AND labels = ?3 AND kind = ?4")?
+        .query_row(params![key.name, service, canonical(&key.labels), kind], |row| row.get(0))
+        .optional()?;
+    Ok(known.and_then(|id| u64::try_from(id).ok()))
+}
+
+/// Enters a series, which names its service or has none, under a number that is free.
+pub(super) fn enter(
+    connection: &Connection,
+    id: u64,
+    origin: Origin,
+    key: &SeriesKey,
+    now_us: i64,
+) -> rusqlite::Result<()> {
+    let Some(kind) = kind_code(key.kind) else { return Ok(()) };
+    let (service, labels) = (key.service.as_deref().unwrap_or_default(), canonical(&key.labels));
+    connection
+        .prepare_cached(
+            "INSERT INTO series(id, source, name, kind, unit, service, labels, created_us)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![id.cast_signed(), origin.source(), key.name, kind, key.unit, service, labels, now_us])?;
+    Ok(())
 }
 
 /// The series called one of `names`, or all of them, of one name in the order of service and labels. Entries that make no

@@ -14,6 +14,10 @@ pub(crate) enum Tier {
     Minutes,
     /// Windows of an hour.
     Hours,
+    /// What was imported, at the resolution that it came in. It overlaps the other tiers; see [`super::imported`].
+    Imported,
+    /// What an import that is not complete has written. Nobody reads it.
+    Unfinished,
 }
 
 impl Tier {
@@ -26,13 +30,15 @@ impl Tier {
             Self::Raw => 0,
             Self::Minutes => 1,
             Self::Hours => 2,
+            Self::Imported => 3,
+            Self::Unfinished => 4,
         }
     }
 
     /// The width of a window in microseconds; 1 for single flushes.
     pub(crate) const fn step_us(self) -> i64 {
         match self {
-            Self::Raw => 1,
+            Self::Raw | Self::Imported | Self::Unfinished => 1,
             Self::Minutes => 300_000_000,
             Self::Hours => 3_600_000_000,
         }
@@ -41,7 +47,7 @@ impl Tier {
     /// What is rolled up at once, in microseconds: a whole number of windows, so long that its chunks pack well.
     pub(crate) const fn span_us(self) -> i64 {
         match self {
-            Self::Raw => 1,
+            Self::Raw | Self::Imported | Self::Unfinished => 1,
             Self::Minutes => 72 * Self::Minutes.step_us(),
             Self::Hours => 120 * Self::Hours.step_us(),
         }
@@ -50,8 +56,8 @@ impl Tier {
     /// The tier that it is rolled up from.
     pub(crate) const fn below(self) -> Self {
         match self {
-            Self::Raw | Self::Minutes => Self::Raw,
             Self::Hours => Self::Minutes,
+            _ => Self::Raw,
         }
     }
 
@@ -103,7 +109,8 @@ impl Retention {
         Self { minutes: keep, ..self }
     }
 
-    /// Keeps windows of an hour for this long, never shorter than those of five minutes. Default: 400 days.
+    /// Keeps windows of an hour for this long, never shorter than those of five minutes, and as long what was imported.
+    /// Default: 400 days.
     pub const fn hours(self, keep: Duration) -> Self {
         Self { hours: keep, ..self }
     }
@@ -119,7 +126,9 @@ impl Retention {
         match tier {
             Tier::Raw => self.raw,
             Tier::Minutes => minutes,
-            Tier::Hours => minutes.max(self.hours),
+            // Imported values are packed tightly and not rolled up: they are kept for as long as anything is.
+            Tier::Hours | Tier::Imported => minutes.max(self.hours),
+            Tier::Unfinished => Duration::ZERO,
         }
     }
 

@@ -8,7 +8,8 @@
 //! Entries of one series come in the order of time. Those of different series do not: a segment is walked series by
 //! series.
 //!
-//! Where single flushes have been dropped, or windows will do, windows stand in for them; see `plan`. The recording that
+//! Where single flushes have been dropped, or windows will do, windows stand in for them; see `plan`. What was imported is merged into that by
+//! time. The recording that
 //! wrote an entry is told with it, so that totals can be told from those of another one.
 
 mod page;
@@ -22,6 +23,7 @@ use super::{
     chunk::{Scratch, counter, gauge, merged, values},
     entry::{Encoded, Entry, Span},
     head::Row,
+    imported::Imported,
     plan::{Part, parts},
     rows,
     segment::{self, Chunk, Cursor, Segment},
@@ -108,11 +110,12 @@ impl<'a> Walk<'a> {
         if self.ids.is_empty() {
             return Ok(());
         }
+        let mut imported = Imported::of(self.connection, &self.ids, &self.places, self.detail, window)?;
         for part in parts(self.connection, window, coarsest)? {
-            visit(Found::Tier(part.tier));
-            self.part(part, visit)?;
+            imported.merge(Found::Tier(part.tier), visit);
+            self.part(part, &mut |found| imported.merge(found, visit))?;
         }
-        Ok(())
+        imported.finish(visit)
     }
 
     /// Visits the entries of one tier.
@@ -183,7 +186,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Visits what a segment holds of the series.
-    fn segment(
+    pub(super) fn segment(
         &mut self,
         connection: &Connection,
         segment: &Segment,

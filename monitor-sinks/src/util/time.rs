@@ -21,6 +21,28 @@ pub(crate) fn from_micros(micros: i64) -> SystemTime {
     time.unwrap_or(UNIX_EPOCH)
 }
 
+/// An instant in microseconds as RFC 3339 writes it in UTC, with six decimals.
+pub(crate) fn rfc3339(micros: i64) -> String {
+    let (seconds, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+    let (year, month, day) = date(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:06}Z")
+}
+
+/// Year, month and day of a day since 1970 in the Gregorian calendar (Howard Hinnant's `civil_from_days`).
+const fn date(days: i64) -> (i64, i64, i64) {
+    // Years that begin in March put the leap day at their end, in eras of 400 years.
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (year + era * 400 + later, month, day)
+}
+
 /// Whole microseconds of `duration`, kept in range.
 pub(crate) fn duration_micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
@@ -34,6 +56,19 @@ mod tests {
     fn instants_before_and_after_1970_come_back() {
         for micros in [0, 1, -1, 999, -1_000, 1_700_000_000_123_456] {
             assert_eq!(to_micros(from_micros(micros)), micros);
+        }
+    }
+
+    #[test]
+    fn instants_are_written_by_the_calendar() {
+        for (micros, text) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (951_827_696_000_789, "2000-02-29T12:34:56.000789Z"),
+            (1_709_251_199_000_000, "2024-02-29T23:59:59.000000Z"),
+            (4_107_542_400_000_000, "2100-03-01T00:00:00.000000Z"),
+        ] {
+            assert_eq!(rfc3339(micros), text);
         }
     }
 

@@ -75,6 +75,20 @@ pub(crate) fn start(path: &Path) -> (Monitor, Feed) {
     (monitor, feed)
 }
 
+/// Where `promtool` is: at the path in `MONITORED_PROMTOOL`, or else in the path of programs. Where there is none the test
+/// cannot run: it says so, and fails where it must not be left out.
+pub(crate) fn promtool() -> Option<PathBuf> {
+    let named = std::env::var_os("MONITORED_PROMTOOL").map(PathBuf::from);
+    let found = named.unwrap_or_else(|| PathBuf::from("promtool"));
+    if Command::new(&found).arg("--version").output().is_ok_and(|output| output.status.success()) {
+        return Some(found);
+    }
+    let message = "SKIPPED: this test needs promtool, of the Debian package prometheus";
+    assert!(std::env::var_os("CI").is_none(), "{message}");
+    eprintln!("{message}");
+    None
+}
+
 /// A small file system of its own, unmounted when dropped.
 pub(crate) struct Tmpfs {
     folder: tempfile::TempDir,

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use rusqlite::Connection;
 
 use super::{Detail, Found, Left, Part, Walk, parts};
-use crate::store::{Tier, Window};
+use crate::store::{Tier, Window, segment};
 
 /// What is left of a walk.
 #[derive(Debug)]
@@ -20,9 +20,13 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// All pages of the series `ids` in `window`. The resolution of each part is settled now.
+    /// All pages of the series `ids` in `window`; those of what was imported come last, ordered by themselves. The
+    /// resolution of each part is settled now.
     pub(crate) fn new(connection: &Connection, ids: Vec<u64>, window: Window) -> rusqlite::Result<Self> {
-        let parts = if ids.is_empty() { Vec::new() } else { parts(connection, window, Tier::Raw)? };
+        let mut parts = if ids.is_empty() { Vec::new() } else { parts(connection, window, Tier::Raw)? };
+        if !ids.is_empty() && segment::newest(connection, Tier::Imported)?.is_some() {
+            parts.push(Part { tier: Tier::Imported, window });
+        }
         Ok(Self { ids, parts: parts.into(), left: None })
     }
 

@@ -1,0 +1,90 @@
+//! `monitor export`: the values of a store, to a file or to standard output.
+//!
+//! A file is written under another name and renamed when it is complete, so that nobody meets half of it.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    process,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use monitor_sinks::{Exported, Format, Query, Store};
+use serde_json::json;
+
+use crate::{arguments::Export, exit::Exit, failure::Failure};
+
+/// Exports what the arguments select.
+pub(crate) fn run(export: &Export) -> Result<Exit, Failure> {
+    let format: Format = export.format.parse()?;
+    let query = query(export)?;
+    match &export.output {
+        Some(path) => {
+            let exported = to_file(&query, format, path)?;
+            let _ = writeln!(io::stdout(), "{}", summary(export, &exported));
+        }
+        None => match query.export(format, &mut BufWriter::new(io::stdout().lock())) {
+            Ok(exported) => {
+                let _ = writeln!(io::stderr(), "{}", summary(export, &exported));
+            }
+            // Whoever reads has enough.
+            Err(error) if error.is_broken_pipe() => {}
+            Err(error) => return Err(error.into()),
+        },
+    }
+    Ok(Exit::Done)
+}
+
+fn query(export: &Export) -> Result<Query, Failure> {
+    let mut query = Store::open_read_only(&export.db)?.query();
+    if let Some(metric) = &export.metric {
+        query = query.metric(metric);
+    }
+    if let Some(service) = &export.service {
+        query = query.service(service);
+    }
+    for (key, value) in &export.tag {
+        query = query.tag(key, value);
+    }
+    if export.from.is_none() && export.to.is_none() {
+        return Ok(query);
+    }
+    // A window does not contain its beginning; no value is older than a century before 1970.
+    let from = export.from.or_else(|| UNIX_EPOCH.checked_sub(Duration::from_hours(24 * 36_525)));
+    Ok(query.between(from.unwrap_or(UNIX_EPOCH), export.to.unwrap_or_else(SystemTime::now)))
+}
+
+fn to_file(query: &Query, format: Format, path: &Path) -> Result<Exported, Failure> {
+    let failed = |source| Failure::File { doing: "write", path: path.to_owned(), source };
+    let part = part_of(path);
+    let file = File::create_new(&part).map_err(failed)?;
+    let written = query
+        .export(format, &mut BufWriter::new(&file))
+        .map_err(Failure::from)
+        .and_then(|exported| file.sync_all().and_then(|()| fs::rename(&part, path)).map(|()| exported).map_err(failed));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written
+}
+
+/// The name that a file has until it is complete.
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.part", process::id()));
+    path.with_file_name(name)
+}
+
+fn summary(export: &Export, exported: &Exported) -> String {
+    let Exported { series, samples, bytes, warnings, .. } = exported;
+    let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    if export.json {
+        return json!({"series": series, "samples": samples, "bytes": bytes, "warnings": warnings}).to_string();
+    }
+    let mut lines = vec![format!("monitor export: {samples} values of {series} series, {bytes} bytes")];
+    lines.extend(warnings.iter().map(|warning| format!("monitor export: damaged and left out: {warning}")));
+    lines.join("\n")
+}

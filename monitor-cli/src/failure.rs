@@ -1,0 +1,46 @@
+//! Why the program ended without having done what it was asked for.
+
+use std::{error, fmt, io, path::PathBuf};
+
+use monitor_sinks::Error;
+
+use crate::exit::Exit;
+
+/// A failure, as it is told on standard error.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Signals cannot be waited for.
+    Signals(io::Error),
+    /// The store, or what it was given.
+    Store(Error),
+    /// A file that was named cannot be used.
+    File { doing: &'static str, path: PathBuf, source: io::Error },
+}
+
+impl Failure {
+    /// How the program ends.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Signals(_) | Self::File { .. } => Exit::Failed,
+            Self::Store(error) => Exit::of(error),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signals(error) => write!(f, "cannot wait for signals: {error}"),
+            Self::Store(error) => error.fmt(f),
+            Self::File { doing, path, source } => write!(f, "cannot {doing} {}: {source}", path.display()),
+        }
+    }
+}
+
+impl error::Error for Failure {}
