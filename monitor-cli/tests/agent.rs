@@ -59,10 +59,10 @@ impl Agent {
         assert!(status.success());
     }
 
-    /// Waits until the store has this many samples of the load.
+    /// Waits until the store has this many samples of the processor, whose share changes all the time.
     fn wait_for_samples(&self, count: usize) {
         let start = Instant::now();
-        while samples(&self.path(), "load_avg_1m") < count {
+        while samples(&self.path(), "cpu_percent_total") < count {
             assert!(start.elapsed() < PATIENCE, "the agent stores what it samples");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -116,7 +116,7 @@ fn a_killed_agent_leaves_a_file_that_can_be_read_and_recorded_to() {
     agent.signal("KILL");
     let (code, ..) = agent.end();
     assert_eq!(code, None);
-    let before = samples(&agent.path(), "load_avg_1m");
+    let before = samples(&agent.path(), "cpu_percent_total");
     assert!(before >= 5 && agent.store().check().unwrap().is_empty());
 
     let mut next = monitor().args(["agent", "--every", "100ms", "--db"]).arg(agent.path()).spawn().unwrap();
