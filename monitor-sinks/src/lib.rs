@@ -6,6 +6,7 @@
 //! ```text
 //! runtime   Monitor, builder, background thread, schedule
 //! query     functions, series, distributions over a window
+//! promql    PromQL over any source of series
 //! host      what machine, container and process use
 //! store     the file: schema, lease, row codec, writer, reader
 //! util      varints, row guard, name distance, log lines
@@ -23,26 +24,29 @@
 //!
 //! - `sqlite` (default): the store, over a SQLite that is compiled in.
 //! - `host` (default): sampling of the host.
+//! - `promql`: PromQL over any source of series.
 //! - `sqlite-system`: the same store, over the SQLite library of the system, 3.45.3 or newer.
 
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 mod error;
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
 pub mod host;
+#[cfg(feature = "promql")]
+pub mod promql;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod query;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod runtime;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod store;
-#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+#[cfg(any(feature = "promql", feature = "sqlite", feature = "sqlite-system"))]
 mod util;
 
 #[cfg(all(test, any(feature = "sqlite", feature = "sqlite-system")))]
 #[path = "../tests/common/registry.rs"]
 mod registry;
 
-#[cfg(all(test, any(feature = "sqlite", feature = "sqlite-system")))]
+#[cfg(all(test, any(feature = "promql", feature = "sqlite", feature = "sqlite-system")))]
 #[path = "../tests/common/random.rs"]
 mod random;
 
