@@ -20,6 +20,9 @@ pub(crate) enum Command {
     /// Sample this machine until it is told to stop
     #[command(after_help = AGENT_NOTES)]
     Agent(Agent),
+    /// Run test scripts of PromQL
+    #[command(after_help = PROMQL_TEST_NOTES)]
+    PromqlTest(PromqlTest),
 }
 
 const AGENT_NOTES: &str = "\
@@ -30,6 +33,28 @@ Exit codes:
   1  could not start, or could not store the last values
   2  the arguments make no sense
   3  another program records to the file";
+
+const PROMQL_TEST_NOTES: &str = "\
+A script loads series, asks questions, and says what must come out. The language is that of the test files of
+Prometheus (promql/promqltest). Each file is printed with its count of cases passed, failed and skipped, each failure
+with its line.
+
+Exit codes:
+  0  nothing failed
+  1  a case failed, or a file could not be read
+  2  the arguments make no sense";
+
+/// What scripts to run.
+#[derive(Debug, Args)]
+pub(crate) struct PromqlTest {
+    /// The scripts
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Print counts only
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
 
 /// Settings of the agent.
 #[derive(Debug, Args)]
@@ -109,7 +134,7 @@ mod tests {
     #[test]
     fn the_file_is_all_that_is_needed() {
         let arguments = Arguments::try_parse_from(["monitor", "agent", "--db", "m.db"]).unwrap();
-        let Command::Agent(agent) = arguments.command;
+        let Command::Agent(agent) = arguments.command else { panic!("{arguments:?}") };
         assert_eq!(agent.every, Duration::from_secs(10));
         assert_eq!((agent.service.as_str(), agent.top, agent.flush), ("host", 5, None));
     }
@@ -124,6 +149,7 @@ mod tests {
             (&["agent", "--db", "m.db", "--without", "gpu"], "own_process"),
             (&["agent", "--db", "m.db", "--evrey", "10s"], "--evrey"),
             (&["agnet"], "agnet"),
+            (&["promql-test"], "FILE"),
         ] {
             let error = Arguments::try_parse_from(std::iter::once(&"monitor").chain(words)).unwrap_err();
             assert!(error.to_string().contains(named), "{error}");

@@ -1,13 +1,13 @@
-//! How the program ends, for scripts. The codes are documented in `monitor agent --help` and never change.
+//! How the program ends, for scripts. The codes are documented in the help of each command and never change.
 
 use monitor_sinks::Error;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// It was asked to stop, and everything is stored.
+    /// It did what it was asked to.
     Done = 0,
-    /// It could not start, or could not store its last values.
+    /// It could not, or what it was to check is not so.
     Failed = 1,
     /// The arguments make no sense. The argument parser uses the same code.
     Usage = 2,

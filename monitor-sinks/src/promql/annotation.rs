@@ -31,7 +31,7 @@ pub(crate) enum Remark<'a> {
     MixedSchemas { name: &'a str },
     IncompatibleBuckets { op: &'a str },
     ResetCollision { operation: &'a str },
-    SortInRange { function: &'a str },
+    SortInRange,
     MaybeNotCounter { name: &'a str },
     ForcedMonotonic { name: &'a str },
     IncompatibleTypes { left: &'a str, op: &'a str, right: &'a str },
@@ -83,7 +83,7 @@ impl Remark<'_> {
                 | Self::MixedSchemas { .. }
                 | Self::IncompatibleBuckets { .. }
                 | Self::ResetCollision { .. }
-                | Self::SortInRange { .. }
+                | Self::SortInRange
         )
     }
 }
@@ -122,8 +122,8 @@ impl fmt::Display for Remark<'_> {
             Self::ResetCollision { operation } => {
                 write!(f, "conflicting counter resets during histogram {operation}")
             }
-            Self::SortInRange { function } => {
-                write!(f, "{function} is ineffective for range queries since results are always ordered by labels")
+            Self::SortInRange => {
+                f.write_str("sort is ineffective for range queries since results are always ordered by labels")
             }
             Self::MaybeNotCounter { name } => write!(
                 f,

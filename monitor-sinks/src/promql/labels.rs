@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use super::syntax::{is_label_name, quote};
+
 /// The label that holds the name of a metric.
 pub(crate) const NAME: &str = "__name__";
 /// The label of the upper bound of a classic bucket.
@@ -105,7 +107,8 @@ impl fmt::Display for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("{")?;
         for (at, (label, value)) in self.iter().enumerate() {
-            write!(f, "{}{label}={value:?}", if at == 0 { "" } else { ", " })?;
+            let label = if is_label_name(label) { label.to_owned() } else { quote(label) };
+            write!(f, "{}{label}={}", if at == 0 { "" } else { ", " }, quote(value))?;
         }
         f.write_str("}")
     }

@@ -58,6 +58,11 @@ impl Matcher {
         Self { label: NAME.to_owned(), op: MatchOp::Equal, value: name.to_owned(), regex: None }
     }
 
+    /// A condition that is only written down, and checked by whoever reads it.
+    pub(crate) fn unchecked(op: MatchOp, label: &str, value: &str) -> Self {
+        Self { label: label.to_owned(), op, value: value.to_owned(), regex: None }
+    }
+
     /// The label that is compared.
     #[must_use]
     pub fn label(&self) -> &str {

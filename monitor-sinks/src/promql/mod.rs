@@ -41,7 +41,7 @@ pub mod testing;
 mod value;
 
 pub use self::{
-    //BUILDER
+    builder::{Expression, metric, number},
     error::Error,
     histogram::{Histogram, Reset},
     labels::Labels,

@@ -218,12 +218,12 @@ impl<'a> Plan<'a> {
             Special::Info => self.with_info(arguments, between)?,
             Special::Sort { descending } => {
                 let inner = self.vector(argument(0), between)?;
-                Box::new(Sorted::new(name, None, descending, inner, span))
+                Box::new(Sorted::new(None, descending, inner, span))
             }
             Special::SortByLabel { descending } => {
                 let labels = texts(&arguments[1..])?;
                 let inner = self.vector(argument(0), between)?;
-                Box::new(Sorted::new(name, Some(labels), descending, inner, span))
+                Box::new(Sorted::new(Some(labels), descending, inner, span))
             }
             Special::Timestamp => match &argument(0).kind {
                 Kind::Selector(selection) => {

@@ -15,20 +15,19 @@ pub(super) struct Sorted {
     labels: Option<Vec<String>>,
     descending: bool,
     inner: Box<dyn Node>,
-    name: &'static str,
     span: Span,
 }
 
 impl Sorted {
-    pub(super) fn new(name: &'static str, labels: Option<Vec<String>>, descending: bool, inner: Box<dyn Node>, span: Span) -> Self {
-        Self { labels, descending, inner, name, span }
+    pub(super) fn new(labels: Option<Vec<String>>, descending: bool, inner: Box<dyn Node>, span: Span) -> Self {
+        Self { labels, descending, inner, span }
     }
 }
 
 impl Node for Sorted {
     fn eval(&mut self, at: i64, context: &mut Context) -> Vector {
         if context.times.is_range {
-            context.remark(self.span, &Remark::SortInRange { function: self.name });
+            context.remark(self.span, &Remark::SortInRange);
         }
         let mut vector = self.inner.eval(at, context)?;
         let series = self.inner.series();

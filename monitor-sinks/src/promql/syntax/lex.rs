@@ -230,11 +230,29 @@ fn bad_escape() -> String {
     String::from("invalid escape sequence in a string; write \\\\ for a backslash")
 }
 
+/// A text as a literal that [`unquote`] reads back.
+pub(crate) fn quote(text: &str) -> String {
+    let mut literal = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => literal.extend(['\\', c]),
+            '\n' => literal += "\\n",
+            '\r' => literal += "\\r",
+            '\t' => literal += "\\t",
+            c if c.is_control() => {
+                let _ = write!(literal, "\\u{:04x}", u32::from(c));
+            }
+            c => literal.push(c),
+        }
+    }
+    literal + "\""
+}
+
 /// Bytes as a literal: what is not UTF-8 as `\x..`.
 fn quoted_bytes(bytes: &[u8]) -> String {
     let mut text = String::from('"');
     for chunk in bytes.utf8_chunks() {
-        text.extend(chunk.valid().escape_default());
+        text += quote(chunk.valid()).trim_matches('"');
         for byte in chunk.invalid() {
             let _ = write!(text, "\\x{byte:02x}");
         }
@@ -274,6 +292,8 @@ mod tests {
     fn strings_know_all_escapes_and_bytes_that_are_not_text() {
         assert_eq!(unquote(r#""a\n\x41\101\u00e9\U0001F600\"""#).unwrap().value, "a\nAAé😀\"");
         assert_eq!(unquote("`a\\n`").unwrap().value, "a\\n");
+        let odd = "\u{1}\u{301}é\"\\\n\t";
+        assert_eq!(unquote(&quote(odd)).unwrap().value, odd);
         assert_eq!(unquote(r#""a\xc5z""#).unwrap().broken.as_deref(), Some(r#""a\xc5z""#));
         for text in [r#""\q""#, r#""\x4""#, r#""\u12""#, r#""\400""#, r#""\U99999999""#, "\"", "x"] {
             assert!(unquote(text).is_err(), "{text}");

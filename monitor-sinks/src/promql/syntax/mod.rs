@@ -4,7 +4,7 @@
 //!   grammar. `print`: the shortest text that parses to the same expression.
 //!
 //! Nothing here panics, loops or overflows the stack on any text: the number of words is bounded by the length of the
-//! text, the depth of an expression by [`MAX_DEPTH`], and each word is looked at once.
+//! text, the depth of an expression by two limits in `parse`, and each word is looked at once.
 
 mod ast;
 mod check;
@@ -19,6 +19,6 @@ pub(crate) use self::{
         Span, Text,
     },
     duration::{Length, QueryLengths, duration_text, parse_duration},
-    lex::{is_label_name, unquote},
+    lex::{is_label_name, quote, unquote},
     parse::{parse, parse_matchers},
 };

@@ -1,7 +1,8 @@
 //! Words into an expression, by precedence climbing.
 //!
-//! The parser calls itself for what is nested: parentheses, arguments, operands. Each call counts, and so does each
-//! level of the finished tree, because whoever walks it calls itself as deep: more than [`MAX_DEPTH`] is refused.
+//! The parser calls itself for what is nested: parentheses, arguments, operands. More than [`MAX_NESTING`] such calls are
+//! refused, and so is a tree of more than [`MAX_DEPTH`] levels, because whoever walks it calls itself as deep. The
+//! limits are what a stack of 2 MiB bears in a build without optimisation, twice.
 
 use super::{
     Aggregation, Aggregator, Anchor, At, BinaryOp, Cardinality, Expr, Grouping, Kind, Length, Matching, RangeMode,
@@ -16,8 +17,11 @@ use crate::promql::{
     matcher::{MatchOp, Matcher},
 };
 
-/// How deep an expression may be nested; chains such as `a or b or c` count one for each operator.
-pub(crate) const MAX_DEPTH: usize = 250;
+/// How deep parentheses and their like may be nested.
+const MAX_NESTING: usize = 64;
+
+/// How many levels an expression may have; chains such as `a or b or c` have one for each operator.
+const MAX_DEPTH: usize = 200;
 
 /// Reads an expression.
 pub(crate) fn parse(text: &str) -> Result<Expr, Error> {
@@ -55,7 +59,7 @@ impl<'a> Parser<'a> {
     /// An expression of operators that bind at least as tightly as `least`.
     fn expression(&mut self, least: u8) -> Result<Expr, Error> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
+        if self.depth > MAX_NESTING {
             return Err(too_deep());
         }
         let mut left = self.unary()?;
@@ -471,7 +475,7 @@ impl<'a> Parser<'a> {
     /// Arithmetic on lengths of time.
     fn length_expression(&mut self, least: u8) -> Result<Length, Error> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
+        if self.depth > MAX_NESTING {
             return Err(too_deep());
         }
         let depth = self.depth;
@@ -491,7 +495,7 @@ impl<'a> Parser<'a> {
     /// One length: a number, a duration, `step()`, or an expression in parentheses.
     fn length_operand(&mut self) -> Result<Length, Error> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
+        if self.depth > MAX_NESTING {
             return Err(too_deep());
         }
         let length = match *self.peek() {
@@ -637,7 +641,10 @@ fn misplaced(modifier: &str) -> String {
 }
 
 fn too_deep() -> Error {
-    Error::too_large(format!("the expression is nested more than {MAX_DEPTH} deep; name parts of it with recording rules"))
+    Error::too_large(format!(
+        "the expression is nested too deeply, more than {MAX_NESTING} parentheses or {MAX_DEPTH} operators; name parts of \
+         it with recording rules"
+    ))
 }
 
 #[cfg(test)]

@@ -2,14 +2,17 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Aggregation, Anchor, At, BinaryOp, Cardinality, Expr, Kind, Length, Matching, RangeMode, Selector, is_label_name};
-use crate::promql::matcher::{MatchOp, Matcher};
+use super::{Aggregation, Anchor, At, BinaryOp, Cardinality, Expr, Kind, Length, Matching, RangeMode, Selector, is_label_name, quote};
+use crate::promql::{
+    labels::NAME,
+    matcher::{MatchOp, Matcher},
+};
 
 impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Number(value) => f.write_str(&number(*value)),
-            Kind::Text(text) => write!(f, "{}", text.broken.clone().unwrap_or_else(|| format!("{:?}", text.value))),
+            Kind::Text(text) => write!(f, "{}", text.broken.clone().unwrap_or_else(|| quote(&text.value))),
             Kind::Selector(selector) => write!(f, "{selector}{}", modifiers(selector)),
             Kind::Range { selector, range } => write!(f, "{selector}[{}]{}", range.text(false), modifiers(selector)),
             Kind::Subquery { inner, range, step, at, offset } => {
@@ -43,7 +46,7 @@ impl Display for Aggregation {
 impl Display for Selector {
     /// Name and matchers, without modifiers.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let is_name = |matcher: &&Matcher| matcher.label == "__name__" && matcher.op == MatchOp::Equal;
+        let is_name = |matcher: &&Matcher| matcher.label == NAME && matcher.op == MatchOp::Equal;
         let name = self.matchers.iter().find(is_name).map_or("", |matcher| &matcher.value);
         let bare = is_metric_name(name);
         if bare {
@@ -60,7 +63,11 @@ impl Display for Selector {
 
 impl Display for Matcher {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{:?}", labels(std::slice::from_ref(&self.label)), self.op.as_str(), self.value)
+        let value = quote(&self.value);
+        if self.label == NAME && self.op == MatchOp::Equal && !is_label_name(&self.value) && !self.value.is_empty() {
+            return f.write_str(&value);
+        }
+        write!(f, "{}{}{value}", labels(std::slice::from_ref(&self.label)), self.op.as_str())
     }
 }
 
@@ -84,7 +91,7 @@ fn list(arguments: &[Expr]) -> String {
 }
 
 fn labels(labels: &[String]) -> String {
-    let text = |label: &String| if is_label_name(label) { label.clone() } else { format!("{label:?}") };
+    let text = |label: &String| if is_label_name(label) { label.clone() } else { quote(label) };
     labels.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 

@@ -260,7 +260,7 @@ mod tests {
     fn points_unfold() {
         assert_eq!(floats("m 1 2x2 _ _x2 0-1.5x2"), [1.0, 2.0, 2.0, 2.0].map(Some).into_iter().chain([None; 3]).chain([0.0, -1.5, -3.0].map(Some)).collect::<Vec<_>>());
         assert_eq!(floats("m 1e-3+1e+2x1 -Inf"), [Some(0.001), Some(100.001), Some(f64::NEG_INFINITY)]);
-        assert_eq!(parse_series("m{a=\"b c\", \"d.e\"=\"}\"} 1").unwrap().0.to_string(), r#"{__name__="m", a="b c", d.e="}"}"#);
+        assert_eq!(parse_series("m{a=\"b c\", \"d.e\"=\"}\"} 1").unwrap().0.to_string(), r#"{__name__="m", a="b c", "d.e"="}"}"#);
         for line in ["m 1+1", "m 1x", "m {{", "m 1xx1", "m{a=~\"b\"} 1", "m {{foo:1}}", "m 1x99999999999999999999"] {
             assert!(parse_series(line).is_err(), "{line}");
         }

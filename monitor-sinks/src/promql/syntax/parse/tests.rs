@@ -84,7 +84,8 @@ fn a_mistake_is_found_where_it_is() {
 #[test]
 fn depth_is_refused_and_never_overflows_the_stack() {
     let nested = |count: usize| format!("{}1{}", "(".repeat(count), ")".repeat(count));
-    assert!(parse(&nested(MAX_DEPTH - 1)).is_ok());
+    assert!(parse(&nested(MAX_NESTING - 1)).is_ok());
+    assert!(parse(&format!("1{}", " + 1".repeat(MAX_DEPTH - 1))).is_ok());
     for text in [
         nested(100_000),
         "(".repeat(100_000),
