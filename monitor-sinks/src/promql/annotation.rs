@@ -106,7 +106,9 @@ impl fmt::Display for Remark<'_> {
             Self::MixedSamples { name } => {
                 write!(f, "encountered a mix of histograms and floats for metric name {name:?}")
             }
-            Self::MixedSamplesInAggregation => f.write_str("encountered a mix of histograms and floats for aggregation"),
+            Self::MixedSamplesInAggregation => {
+                f.write_str("encountered a mix of histograms and floats for aggregation")
+            }
             Self::MixedClassicAndNative { name } => {
                 write!(f, "vector contains a mix of classic and native histograms{}", of(name))
             }
@@ -125,20 +127,18 @@ impl fmt::Display for Remark<'_> {
             Self::SortInRange => {
                 f.write_str("sort is ineffective for range queries since results are always ordered by labels")
             }
-            Self::MaybeNotCounter { name } => write!(
-                f,
-                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}"
-            ),
+            Self::MaybeNotCounter { name } => {
+                write!(f, "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}")
+            }
             Self::ForcedMonotonic { name } => write!(
                 f,
                 "input to histogram_quantile needed to be fixed for monotonicity (see \
                  https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile){}",
                 of(name)
             ),
-            Self::IncompatibleTypes { left, op, right } => write!(
-                f,
-                "incompatible sample types encountered for binary operator {op:?}: {left} {op} {right}"
-            ),
+            Self::IncompatibleTypes { left, op, right } => {
+                write!(f, "incompatible sample types encountered for binary operator {op:?}: {left} {op} {right}")
+            }
             Self::IgnoredInAggregation { op } => write!(f, "ignored histogram in {op} aggregation"),
             Self::IgnoredInRange { name } => write!(
                 f,

@@ -35,7 +35,6 @@ use super::{
 ///     "((sum(rate(function_errors_total[5m])) / sum(rate(function_calls_total[5m]))) * 100) > 5"
 /// );
 /// ```
-#[must_use]
 pub fn metric(name: &str) -> Expression {
     Expression::new(Kind::Selector(Selector {
         matchers: vec![Matcher::name(name)],
@@ -46,7 +45,6 @@ pub fn metric(name: &str) -> Expression {
 }
 
 /// A number as an expression.
-#[must_use]
 pub fn number(value: f64) -> Expression {
     Expression::new(Kind::Number(value))
 }
@@ -205,12 +203,23 @@ impl Expression {
         let range = Length::Fixed(range.as_secs_f64());
         let kind = match self.0.kind {
             Kind::Selector(selector) => Kind::Range { selector, range },
-            _ => Kind::Subquery { inner: Box::new(self.enclosed().0), range, step: None, at: None, offset: Length::default() },
+            _ => Kind::Subquery {
+                inner: Box::new(self.enclosed().0),
+                range,
+                step: None,
+                at: None,
+                offset: Length::default(),
+            },
         };
         call(function, vec![Self::new(kind).0])
     }
 
-    fn aggregate<L: AsRef<str>>(self, op: Aggregator, parameter: Option<Self>, labels: impl IntoIterator<Item = L>) -> Self {
+    fn aggregate<L: AsRef<str>>(
+        self,
+        op: Aggregator,
+        parameter: Option<Self>,
+        labels: impl IntoIterator<Item = L>,
+    ) -> Self {
         let labels = labels.into_iter().map(|label| label.as_ref().to_owned()).collect();
         let grouping = Grouping { without: false, labels };
         let parameter = parameter.map(|parameter| Box::new(parameter.0));

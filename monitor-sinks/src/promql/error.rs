@@ -124,7 +124,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.kind {
             Kind::Syntax { message, place: (line, column), .. } => write!(f, "{line}:{column}: {message}"),
-            Kind::TooLarge { message } | Kind::Evaluation { message } | Kind::Setting { message } => f.write_str(message),
+            Kind::TooLarge { message } | Kind::Evaluation { message } | Kind::Setting { message } => {
+                f.write_str(message)
+            }
             Kind::TooManySamples => {
                 f.write_str("query processing would load too many samples into memory in query execution")
             }

@@ -54,6 +54,7 @@ impl Labels {
     }
 
     /// Labels and values, ordered by label.
+    #[must_use = "iterators do nothing unless they are asked"]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.0.iter().map(|(label, value)| (&**label, &**value))
     }

@@ -126,7 +126,9 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
         .nest_limit(100)
         .build()
         .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => format!("regular expression {pattern:?} compiles to too much; shorten it"),
+            regex::Error::CompiledTooBig(_) => {
+                format!("regular expression {pattern:?} compiles to too much; shorten it")
+            }
             _ => format!("invalid regular expression {pattern:?}"),
         })
 }

@@ -24,8 +24,11 @@ use super::{
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    series: BTreeMap<Labels, (BTreeMap<i64, f64>, BTreeMap<i64, Arc<Histogram>>)>,
+    series: BTreeMap<Labels, Samples>,
 }
+
+/// The samples of a series, by kind and time.
+type Samples = (BTreeMap<i64, f64>, BTreeMap<i64, Arc<Histogram>>);
 
 impl Memory {
     /// Without series.

@@ -25,6 +25,8 @@
 //! - What a question holds in memory is counted: samples read, values kept by subqueries, the vectors of one instant,
 //!   and the answer. A number counts 1 and takes 16 to 32 bytes; a histogram counts by its size.
 
+#![allow(clippy::float_cmp, reason = "numbers, and bounds of buckets, are compared as exactly as PromQL says")]
+
 mod annotation;
 mod builder;
 mod error;

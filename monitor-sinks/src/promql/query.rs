@@ -1,7 +1,7 @@
 //! A question and its answer.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -67,8 +67,8 @@ impl<'a> Query<'a> {
         Self {
             source,
             text: text.into(),
-            lookback: Duration::from_secs(300),
-            subquery_step: Duration::from_secs(60),
+            lookback: Duration::from_mins(5),
+            subquery_step: Duration::from_mins(1),
             max_text: 64 << 10,
             max_steps: 11_000,
             max_samples: 50_000_000,
@@ -264,12 +264,12 @@ fn instant(root: &mut Root, time: i64, context: &mut Context) -> Result<Data, Er
         Root::Range(range) => Data::Matrix(range.lines(time, context)?),
         Root::Vector(node) => {
             let vector = node.eval(time, context)?;
-            let mut seen = HashMap::new();
+            let mut seen = HashSet::new();
             let mut elements = Vec::with_capacity(vector.len());
             for Sample { id, value } in vector {
                 let meta = node.series().get(id);
                 let labels = if meta.drop_name { meta.labels.without_name() } else { meta.labels.clone() };
-                if seen.insert(labels.clone(), ()).is_some() {
+                if !seen.insert(labels.clone()) {
                     return Err(Error::same_labels());
                 }
                 elements.push(Element { labels, time, value });

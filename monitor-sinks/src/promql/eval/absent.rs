@@ -2,11 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{
-    Context, Node, Sample, Table, Vector,
-    range::Range,
-    table::Meta,
-};
+use super::{Context, Node, Sample, Table, Vector, range::Range, table::Meta};
 use crate::promql::{
     labels::{Labels, NAME},
     matcher::{MatchOp, Matcher},

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Context, Node, Table, Vector,
-    scalar::Scalar,
-    table::Renaming,
-};
+use super::{Context, Node, Table, Vector, scalar::Scalar, table::Renaming};
 use crate::promql::{
     annotation::Remark,
     histogram::{Histogram, Reset},
@@ -35,7 +31,14 @@ pub(super) struct Outcome {
 }
 
 impl WithScalar {
-    pub(super) fn new(op: BinaryOp, vector: Box<dyn Node>, scalar: Scalar, scalar_first: bool, bool: bool, span: Span) -> Self {
+    pub(super) fn new(
+        op: BinaryOp,
+        vector: Box<dyn Node>,
+        scalar: Scalar,
+        scalar_first: bool,
+        bool: bool,
+        span: Span,
+    ) -> Self {
         Self { op, vector, scalar, scalar_first, bool, span, names: Renaming::default() }
     }
 }

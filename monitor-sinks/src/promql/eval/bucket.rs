@@ -5,11 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{
-    Context, Node, Sample, Table, Vector,
-    scalar::Scalar,
-    table::Meta,
-};
+use super::{Context, Node, Sample, Table, Vector, scalar::Scalar, table::Meta};
 use crate::promql::{
     annotation::Remark,
     error::Error,
@@ -24,7 +20,10 @@ pub(super) enum Figure {
     Quantile(Scalar),
     /// Several quantiles, told apart by a label.
     Quantiles(String, Vec<Scalar>),
-    Fraction { lower: Scalar, upper: Scalar },
+    Fraction {
+        lower: Scalar,
+        upper: Scalar,
+    },
 }
 
 /// A figure of each histogram.
@@ -92,7 +91,9 @@ impl OfBuckets {
             }
         }
         for (asked, span) in asked.iter().zip(&self.spans) {
-            if let Asked::Quantile { q, .. } = asked && !(0.0..=1.0).contains(q) {
+            if let Asked::Quantile { q, .. } = asked
+                && !(0.0..=1.0).contains(q)
+            {
                 context.remark(*span, &Remark::InvalidQuantile(*q));
             }
         }
@@ -156,17 +157,16 @@ impl OfBuckets {
         }
     }
 
-    fn figure(&self, name: &str, found: &mut Found, asked: &Asked, context: &Context) -> Option<f64> {
-        let spans = (self.spans[0], self.vector_span);
+    fn figure(&self, name: &str, found: &mut Found, asked: &Asked, context: &Context) -> f64 {
         match (&found.native, asked) {
-            (Some(Value::Histogram(histogram)), asked) => Some(of_native(histogram, asked, name, spans.0, context)),
-            (_, Asked::Fraction { lower, upper }) => Some(classic_fraction(*lower, *upper, &mut found.buckets)),
+            (Some(Value::Histogram(histogram)), asked) => of_native(histogram, asked, name, self.spans[0], context),
+            (_, Asked::Fraction { lower, upper }) => classic_fraction(*lower, *upper, &mut found.buckets),
             (_, Asked::Quantile { q, .. }) => {
                 let (value, forced) = classic_quantile(*q, &mut found.buckets);
                 if forced {
-                    context.remark(spans.1, &Remark::ForcedMonotonic { name });
+                    context.remark(self.vector_span, &Remark::ForcedMonotonic { name });
                 }
-                Some(value)
+                value
             }
         }
     }
@@ -181,7 +181,7 @@ impl Node for OfBuckets {
         for asked in &asked {
             for (histogram, found) in &mut found {
                 let name = self.names[*histogram].clone();
-                let Some(value) = self.figure(name.name(), found, asked, context) else { continue };
+                let value = self.figure(name.name(), found, asked, context);
                 let labels = match asked {
                     Asked::Quantile { label: Some((label, value)), .. } => name.with(label, value),
                     _ => name,
@@ -300,7 +300,11 @@ fn rank_of(value: f64, buckets: &[(f64, f64)], total: f64) -> f64 {
             break;
         }
         if end > value {
-            let inside = if start == f64::NEG_INFINITY { count } else { rank + (count - rank) * (value - start) / (end - start) };
+            let inside = if start == f64::NEG_INFINITY {
+                count
+            } else {
+                rank + (count - rank) * (value - start) / (end - start)
+            };
             return inside.min(total);
         }
         (start, rank) = (end, count);

@@ -28,7 +28,13 @@ const ANCHORED: [&str; 5] = ["changes", "delta", "increase", "rate", "resets"];
 const SMOOTHED: [&str; 3] = ["delta", "increase", "rate"];
 
 impl RangeCall {
-    pub(super) fn new(name: &str, function: WindowFunction, range: Range, scalars: Vec<Scalar>, span: Span) -> Result<Self, Error> {
+    pub(super) fn new(
+        name: &str,
+        function: WindowFunction,
+        range: Range,
+        scalars: Vec<Scalar>,
+        span: Span,
+    ) -> Result<Self, Error> {
         let (mode, able): (_, &[&str]) = match range.mode() {
             RangeMode::Plain => ("", &[]),
             RangeMode::Anchored => ("anchored", &ANCHORED),

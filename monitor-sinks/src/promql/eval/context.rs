@@ -40,6 +40,8 @@ pub(crate) struct Context {
     limits: Limits,
     /// Samples in memory beyond one instant.
     held: usize,
+    /// Instants evaluated by subqueries, which a long range of short steps would make endless.
+    points: usize,
     /// Samples of the vectors of this instant.
     passing: usize,
     /// Work done since the clock was last looked at.
@@ -51,7 +53,16 @@ const WORK: usize = 1024;
 
 impl Context {
     pub(crate) fn new(times: Times, limits: Limits) -> Self {
-        Self { times, data: Data::default(), remarks: RefCell::default(), limits, held: 0, passing: 0, work: WORK }
+        Self {
+            times,
+            data: Data::default(),
+            remarks: RefCell::default(),
+            limits,
+            held: 0,
+            points: 0,
+            passing: 0,
+            work: WORK,
+        }
     }
 
     pub(crate) fn remark(&self, span: Span, remark: &Remark<'_>) {
@@ -74,6 +85,12 @@ impl Context {
         let samples = vector.iter().map(|sample| sample.value.weight()).sum();
         self.passing += samples;
         self.check(samples)
+    }
+
+    /// Counts an instant of a subquery; there may be as many as samples.
+    pub(crate) fn point(&mut self) -> Result<(), Error> {
+        self.points += 1;
+        if self.points > self.limits.samples { Err(Kind::TooManySamples.into()) } else { self.check(0) }
     }
 
     /// Begins the next instant.

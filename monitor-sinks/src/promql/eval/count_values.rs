@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{
-    Context, Node, Sample, Table, Vector,
-    aggregate::group_labels,
-    table::Meta,
-};
+use super::{Context, Node, Sample, Table, Vector, aggregate::group_labels, table::Meta};
 use crate::promql::{syntax::Grouping, value::Value};
+
+/// How many samples take as much memory as the labels of a series.
+const SERIES_WEIGHT: usize = 16;
 
 /// A count of values, each value a label of its count.
 pub(super) struct CountValues {
@@ -33,7 +32,12 @@ impl Node for CountValues {
         for sample in self.inner.eval(at, context)? {
             let meta = self.inner.series().get(sample.id);
             let labels = group_labels(&meta.labels.with(&self.label, &sample.value.to_string()), &self.grouping);
+            let known = self.table.len();
             let id = self.table.intern(Meta { labels, drop_name: false });
+            if id == known {
+                // Each new value is a new series, and there may be new ones at every instant.
+                context.hold(SERIES_WEIGHT)?;
+            }
             *counts.entry(id).or_insert_with(|| {
                 order.push(id);
                 0

@@ -5,12 +5,7 @@ use super::{
     scalar::Scalar,
     table::{Meta, Renaming},
 };
-use crate::promql::{
-    function::Moment,
-    histogram::Histogram,
-    labels::Labels,
-    value::Value,
-};
+use crate::promql::{function::Moment, histogram::Histogram, labels::Labels, value::Value};
 
 /// What becomes of a sample; without a result it goes.
 pub(super) enum Map {

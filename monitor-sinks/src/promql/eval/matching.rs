@@ -171,7 +171,9 @@ impl Node for Matched {
         };
         let fills = (self.matching.fill_left, self.matching.fill_right);
         let (fill_many, fill_one) = if swapped { (fills.1, fills.0) } else { fills };
-        if many.is_empty() && (one.is_empty() || fill_many.is_none()) || one.is_empty() && fill_one.is_none() && fill_many.is_none() {
+        if many.is_empty() && (one.is_empty() || fill_many.is_none())
+            || one.is_empty() && fill_one.is_none() && fill_many.is_none()
+        {
             return Ok(Vec::new());
         }
         self.seen.begin();
@@ -190,9 +192,11 @@ impl Node for Matched {
             vector.extend(self.pair(&pair, &mut pairs, context)?);
         }
         if let Some(fill) = fill_many.map(Value::Float) {
-            for (signature, sample) in index.iter().enumerate().filter_map(|(at, sample)| Some((at, sample.as_ref()?))) {
+            for (signature, sample) in index.iter().enumerate().filter_map(|(at, sample)| Some((at, sample.as_ref()?)))
+            {
                 if !pairs.signatures.contains(&signature) {
-                    let pair = Pair { many: &fill, one: &sample.value, many_id: None, one_id: Some(sample.id), signature };
+                    let pair =
+                        Pair { many: &fill, one: &sample.value, many_id: None, one_id: Some(sample.id), signature };
                     vector.extend(self.pair(&pair, &mut pairs, context)?);
                 }
             }

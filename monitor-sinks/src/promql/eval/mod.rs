@@ -32,11 +32,11 @@ mod sort;
 mod subquery;
 mod table;
 
+use self::table::Table;
 pub(crate) use self::{
     context::{Context, Limits, Times},
     plan::{Plan, Root},
 };
-use self::table::Table;
 use super::{error::Error, value::Value};
 
 /// A part of an expression whose value is an instant vector.

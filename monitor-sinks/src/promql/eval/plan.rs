@@ -104,7 +104,15 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn binary(&mut self, op: BinaryOp, matching: &Matching, left: &Expr, right: &Expr, span: Span, between: Between) -> Vector {
+    fn binary(
+        &mut self,
+        op: BinaryOp,
+        matching: &Matching,
+        left: &Expr,
+        right: &Expr,
+        span: Span,
+        between: Between,
+    ) -> Vector {
         Ok(match (left.of_type(), right.of_type()) {
             (Type::Vector, Type::Vector) => {
                 let (left, right) = (self.vector(left, between)?, self.vector(right, between)?);
@@ -249,7 +257,9 @@ impl<'a> Plan<'a> {
         let texts = texts(&arguments[1..])?;
         let label = texts[0].clone();
         let sources: &[String] = if special == Special::LabelReplace { &[] } else { &texts[2..] };
-        for (kind, label) in [("destination", &label)].into_iter().chain(sources.iter().map(|source| ("source", source))) {
+        for (kind, label) in
+            [("destination", &label)].into_iter().chain(sources.iter().map(|source| ("source", source)))
+        {
             if label.is_empty() {
                 return Err(Error::evaluation(format!("invalid {kind} label name in {name}(): {label}")));
             }
@@ -331,7 +341,13 @@ impl<'a> Plan<'a> {
         })
     }
 
-    fn special_scalar(&mut self, special: Special, expr: &Expr, arguments: &[Expr], between: Between) -> Result<Scalar, Error> {
+    fn special_scalar(
+        &mut self,
+        special: Special,
+        expr: &Expr,
+        arguments: &[Expr],
+        between: Between,
+    ) -> Result<Scalar, Error> {
         let Times { start, end, step, .. } = self.context.times;
         let seconds = |millis: i64| Scalar::Number(millis as f64 / 1000.0);
         Ok(match special {
@@ -390,10 +406,12 @@ impl RangeRoot {
             let mut points: Vec<Point> = Vec::with_capacity(samples.floats.len() + samples.histograms.len());
             let inside = samples.floats.iter().filter(|(time, _)| !plain || *time > start && *time <= end);
             points.extend(inside.map(|&(time, value)| Point { time, value: Value::Float(value) }));
-            points.extend(samples.histograms.iter().map(|(time, histogram)| Point {
-                time: *time,
-                value: Value::Histogram(histogram.clone()),
-            }));
+            points.extend(
+                samples
+                    .histograms
+                    .iter()
+                    .map(|(time, histogram)| Point { time: *time, value: Value::Histogram(histogram.clone()) }),
+            );
             points.sort_by_key(|point| point.time);
             Line { labels, points }
         });

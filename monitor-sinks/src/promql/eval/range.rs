@@ -104,7 +104,8 @@ impl Selected {
         for (stored, cursor) in series.iter().zip(&mut self.cursors) {
             cursor.floats = (seek(&stored.floats, cursor.floats.0, start), seek(&stored.floats, cursor.floats.1, end));
             let histograms = &stored.histograms;
-            cursor.histograms = (seek(histograms, cursor.histograms.0, start), seek(histograms, cursor.histograms.1, end));
+            cursor.histograms =
+                (seek(histograms, cursor.histograms.0, start), seek(histograms, cursor.histograms.1, end));
             if self.mode != RangeMode::Plain && cursor.histograms.0 < cursor.histograms.1 {
                 return Err(Error::evaluation("smoothed and anchored modifiers do not work with native histograms"));
             }

@@ -9,7 +9,11 @@ pub(super) enum Scalar {
     /// The instant itself, in seconds.
     Time,
     Negate(Box<Scalar>),
-    Binary { op: BinaryOp, left: Box<Scalar>, right: Box<Scalar> },
+    Binary {
+        op: BinaryOp,
+        left: Box<Scalar>,
+        right: Box<Scalar>,
+    },
     Least(Box<Scalar>, Box<Scalar>),
     Greatest(Box<Scalar>, Box<Scalar>),
     /// The one number of a vector.

@@ -2,12 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{
-    Context, Node, Sample, Table, Vector,
-    aggregate::group_of,
-    scalar::Scalar,
-    table::Renaming,
-};
+use super::{Context, Node, Sample, Table, Vector, aggregate::group_of, scalar::Scalar, table::Renaming};
 use crate::promql::{
     annotation::Remark,
     error::Error,
@@ -38,22 +33,6 @@ impl SelectK {
         span: Span,
     ) -> Self {
         Self { op, grouping, parameter, parameter_span, inner, span, groups: Renaming::default() }
-    }
-
-    /// How many members of a group to pick.
-    fn count(&self, parameter: f64) -> Result<usize, Error> {
-        if parameter.is_nan() {
-            return Err(Error::evaluation("Parameter value is NaN"));
-        }
-        let limit = 2f64.powi(63);
-        if parameter >= limit {
-            return Err(Error::evaluation(format!("Scalar value {} overflows int64", plain(parameter))));
-        }
-        if parameter <= -limit {
-            return Err(Error::evaluation(format!("Scalar value {} underflows int64", plain(parameter))));
-        }
-        // A negative count is none.
-        Ok(parameter.max(0.0) as usize)
     }
 
     fn ratio(&self, parameter: f64, context: &Context) -> Result<f64, Error> {
@@ -87,7 +66,7 @@ impl Node for SelectK {
             let series = self.inner.series();
             return Ok(members.into_iter().filter(|sample| is_sampled(series.labels(sample.id), ratio)).collect());
         }
-        let count = self.count(parameter)?;
+        let count = count(parameter)?;
         if count == 0 {
             return Ok(Vec::new());
         }
@@ -112,6 +91,17 @@ impl Node for SelectK {
 
     fn series(&self) -> &Table {
         self.inner.series()
+    }
+}
+
+/// How many members of a group to pick; a negative count is none.
+fn count(parameter: f64) -> Result<usize, Error> {
+    let limit = 2f64.powi(63);
+    match parameter {
+        value if value.is_nan() => Err(Error::evaluation("Parameter value is NaN")),
+        value if value >= limit => Err(Error::evaluation(format!("Scalar value {} overflows int64", plain(value)))),
+        value if value <= -limit => Err(Error::evaluation(format!("Scalar value {} underflows int64", plain(value)))),
+        value => Ok(value.max(0.0) as usize),
     }
 }
 

@@ -60,7 +60,9 @@ impl Node for SetOperation {
         self.seen.begin();
         let present = |vector: &[Sample], signatures: &[usize]| {
             let mut present = vec![false; self.signatures.len()];
-            vector.iter().for_each(|sample| present[signatures[sample.id]] = true);
+            for sample in vector {
+                present[signatures[sample.id]] = true;
+            }
             present
         };
         let on_left = present(&left, &self.left_signatures);

@@ -3,11 +3,7 @@
 use std::{cmp::Ordering, str::CharIndices};
 
 use super::{Context, Node, Table, Vector, select_k::ordered};
-use crate::promql::{
-    annotation::Remark,
-    labels::Labels,
-    syntax::Span,
-};
+use crate::promql::{annotation::Remark, labels::Labels, syntax::Span};
 
 /// A vector in an order.
 pub(super) struct Sorted {
@@ -31,15 +27,14 @@ impl Node for Sorted {
         }
         let mut vector = self.inner.eval(at, context)?;
         let series = self.inner.series();
-        match &self.labels {
-            Some(labels) => vector.sort_by(|left, right| {
+        if let Some(labels) = &self.labels {
+            vector.sort_by(|left, right| {
                 let order = by_labels(series.labels(left.id), series.labels(right.id), labels);
                 if self.descending { order.reverse() } else { order }
-            }),
-            None => {
-                vector.retain(|sample| sample.value.as_float().is_some());
-                vector.sort_by(|left, right| ordered(&left.value, &right.value, self.descending));
-            }
+            });
+        } else {
+            vector.retain(|sample| sample.value.as_float().is_some());
+            vector.sort_by(|left, right| ordered(&left.value, &right.value, self.descending));
         }
         Ok(vector)
     }

@@ -71,6 +71,7 @@ impl Subquery {
     }
 
     fn evaluate(&mut self, point: i64, context: &mut Context) -> Result<(), Error> {
+        context.point()?;
         let vector = self.inner.eval(point, context)?;
         context.next_instant();
         if self.kept.len() < self.inner.series().len() {
@@ -83,7 +84,7 @@ impl Subquery {
                 Value::Histogram(histogram) => self.kept[sample.id].histograms.push_back((point, unknown(histogram))),
             }
         }
-        context.check(0)
+        Ok(())
     }
 
     fn forget(&mut self, to: i64, context: &mut Context) {

@@ -3,6 +3,8 @@
 //! Functions of a whole vector, of labels, of classic histograms and of scalars need more than that; they are nodes of
 //! the evaluation and stand here by name only.
 
+#![allow(clippy::unnecessary_wraps, reason = "the functions of a kind have one type, whether or not each can fail")]
+
 mod clock;
 mod math;
 mod over_time;

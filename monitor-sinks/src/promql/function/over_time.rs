@@ -67,7 +67,8 @@ fn extreme(window: &Window<'_>, better: impl Fn(f64, f64) -> bool) -> Option<(i6
     if !window.has_floats() {
         return None;
     }
-    let better = |best: (i64, f64), next: (i64, f64)| if better(next.1, best.1) || best.1.is_nan() { next } else { best };
+    let better =
+        |best: (i64, f64), next: (i64, f64)| if better(next.1, best.1) || best.1.is_nan() { next } else { best };
     window.floats.iter().copied().reduce(better)
 }
 
@@ -75,8 +76,8 @@ pub(super) fn sum(window: &Window<'_>) -> Result {
     if window.is_mixed() {
         return Ok(None);
     }
-    if let Some(sum) = histogram_sum(window) {
-        return Ok(sum.map(|sum| sum.finish().into()));
+    if !window.histograms.is_empty() {
+        return Ok(histogram_sum(window).map(|sum| sum.finish().into()));
     }
     float(!window.floats.is_empty(), || {
         let (sum, lost) = sum_of(window.floats.iter().map(|&(_, value)| value));
@@ -88,25 +89,23 @@ pub(super) fn avg(window: &Window<'_>) -> Result {
     if window.is_mixed() {
         return Ok(None);
     }
-    if let Some(sum) = histogram_sum(window) {
+    if !window.histograms.is_empty() {
         let count = window.histograms.len() as f64;
-        return Ok(sum.map(|sum| sum.mean(count).into()));
+        return Ok(histogram_sum(window).map(|sum| sum.mean(count).into()));
     }
     float(!window.floats.is_empty(), || mean(window.floats.iter().map(|&(_, value)| value)))
 }
 
-/// The sum of the histograms, with remarks; `Some(None)` if they cannot be added, `None` if there are none.
-fn histogram_sum(window: &Window<'_>) -> Option<Option<Sum>> {
+/// The sum of the histograms, with remarks; `None` if they cannot be added.
+fn histogram_sum(window: &Window<'_>) -> Option<Sum> {
     let ((_, first), rest) = window.histograms.split_first()?;
     let (mut sum, mut reconciled) = (Sum::new(first), false);
     for (_, histogram) in rest {
-        match sum.add(histogram) {
-            Ok(noticed) => reconciled |= noticed,
-            Err(_) => {
-                window.remark(&Remark::MixedSchemas { name: window.name() });
-                return Some(None);
-            }
-        }
+        let Ok(noticed) = sum.add(histogram) else {
+            window.remark(&Remark::MixedSchemas { name: window.name() });
+            return None;
+        };
+        reconciled |= noticed;
     }
     let operation = "aggregation";
     if reconciled {
@@ -115,7 +114,7 @@ fn histogram_sum(window: &Window<'_>) -> Option<Option<Sum>> {
     if resets_collide(window.histograms.iter().map(|(_, histogram)| &**histogram)) {
         window.remark(&Remark::ResetCollision { operation });
     }
-    Some(Some(sum))
+    Some(sum)
 }
 
 /// Whether some are known to be resets and some are known not to be.
@@ -188,7 +187,9 @@ pub(super) fn mad(window: &Window<'_>) -> Result {
     float(window.has_floats(), || {
         let mut values = values(window);
         let median = quantile(0.5, &mut values);
-        values.iter_mut().for_each(|value| *value = (*value - median).abs());
+        for value in &mut values {
+            *value = (*value - median).abs();
+        }
         quantile(0.5, &mut values)
     })
 }

@@ -128,10 +128,11 @@ fn histogram_change(window: &Window<'_>, counter: bool) -> Option<Histogram> {
     let name = window.name();
     let is_gauge = |histogram: &Histogram| histogram.reset == Reset::Gauge;
     let (first, last) = (&*histograms[0].1, &*histograms[histograms.len() - 1].1);
-    if counter && histograms.iter().any(|(_, histogram)| is_gauge(histogram)) {
-        window.remark(&Remark::NotCounter { name });
-    }
-    if !counter && !(is_gauge(first) && is_gauge(last)) {
+    if counter {
+        if histograms.iter().any(|(_, histogram)| is_gauge(histogram)) {
+            window.remark(&Remark::NotCounter { name });
+        }
+    } else if !is_gauge(first) || !is_gauge(last) {
         window.remark(&Remark::NotGauge { name });
     }
     // If it was reset at once, nothing of the first one counts, not even its layout.
@@ -186,7 +187,9 @@ fn instant(window: &Window<'_>, per_second: bool) -> Option<Value> {
             let change = if per_second && last < previous { *last } else { last - previous };
             Some(Value::Float(if per_second { change / seconds } else { change }))
         }
-        (Value::Histogram(previous), Value::Histogram(last)) => instant_histogram(window, previous, last, per_second, seconds),
+        (Value::Histogram(previous), Value::Histogram(last)) => {
+            instant_histogram(window, previous, last, per_second, seconds)
+        }
         _ => {
             window.remark(&Remark::MixedSamples { name: window.name() });
             None

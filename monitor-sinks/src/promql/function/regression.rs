@@ -1,7 +1,11 @@
 //! Trends: a straight line through the samples of a range, and smoothing with a trend.
 
 use super::Window;
-use crate::promql::{error::Error, histogram::add_exactly, value::{Value, plain}};
+use crate::promql::{
+    error::Error,
+    histogram::add_exactly,
+    value::{Value, plain},
+};
 
 type Result = std::result::Result<Option<Value>, Error>;
 

@@ -89,7 +89,8 @@ impl Histogram {
         self.zero_count += sign * other.zero_count;
         self.count += sign * other.count;
         self.sum += sign * other.sum;
-        let signed = |buckets: &Buckets| buckets.iter().map(|&(index, count)| (index, sign * count)).collect::<Vec<_>>();
+        let signed =
+            |buckets: &Buckets| buckets.iter().map(|&(index, count)| (index, sign * count)).collect::<Vec<_>>();
         self.positive = sparse(self.positive.iter().copied().chain(signed(&other.positive)));
         self.negative = sparse(self.negative.iter().copied().chain(signed(&other.negative)));
         Ok(Noticed { collision, reconciled })
@@ -112,7 +113,9 @@ impl Histogram {
             *value = change(*value);
         }
         for buckets in [&mut self.positive, &mut self.negative] {
-            buckets.iter_mut().for_each(|(_, count)| *count = change(*count));
+            for (_, count) in buckets.iter_mut() {
+                *count = change(*count);
+            }
             buckets.retain(|&(_, count)| count != 0.0);
         }
     }
@@ -120,7 +123,14 @@ impl Histogram {
 
 impl Sum {
     pub(crate) fn new(first: &Histogram) -> Self {
-        let lost = Histogram { zero_count: 0.0, count: 0.0, sum: 0.0, positive: Vec::new(), negative: Vec::new(), ..first.clone() };
+        let lost = Histogram {
+            zero_count: 0.0,
+            count: 0.0,
+            sum: 0.0,
+            positive: Vec::new(),
+            negative: Vec::new(),
+            ..first.clone()
+        };
         Self { total: first.clone(), lost }
     }
 
@@ -196,8 +206,6 @@ fn add_buckets(totals: &mut Buckets, losses: &mut Buckets, added: &Buckets) {
 
 /// Whether a bucket holds less than before.
 fn falls(current: &Buckets, previous: &Buckets) -> bool {
-    let now = |wanted: i32| {
-        current.binary_search_by_key(&wanted, |&(index, _)| index).map_or(0.0, |at| current[at].1)
-    };
+    let now = |wanted: i32| current.binary_search_by_key(&wanted, |&(index, _)| index).map_or(0.0, |at| current[at].1);
     previous.iter().any(|&(index, count)| now(index) < count)
 }

@@ -52,8 +52,7 @@ impl Histogram {
             if self.bounds == other.bounds {
                 return (other, false);
             }
-            let common: Arc<[f64]> =
-                self.bounds.iter().copied().filter(|bound| other.bounds.contains(bound)).collect();
+            let common: Arc<[f64]> = self.bounds.iter().copied().filter(|bound| other.bounds.contains(bound)).collect();
             self.reduce_bounds(&common);
             other.reduce_bounds(&common);
             return (other, true);
@@ -90,7 +89,7 @@ impl Histogram {
     pub(super) fn reduce_bounds(&mut self, common: &Arc<[f64]>) {
         let place = |index: i32| {
             let upper = self.upper(index);
-            common.iter().position(|&bound| bound >= upper).unwrap_or(common.len()) as i32
+            index_of(common.iter().position(|&bound| bound >= upper).unwrap_or(common.len()))
         };
         self.positive = sparse(self.positive.iter().map(|&(index, count)| (place(index), count)));
         self.bounds = common.clone();
@@ -123,6 +122,11 @@ impl Histogram {
             threshold = reach;
         }
     }
+}
+
+/// The index of a custom bucket; a list of bounds is never so long that this is cut.
+pub(super) fn index_of(place: usize) -> i32 {
+    i32::try_from(place).unwrap_or(i32::MAX)
 }
 
 /// `2^(whole + fraction)`, where the last bucket below infinity ends at the greatest number.

@@ -96,7 +96,7 @@ impl Histogram {
     pub fn positive(mut self, buckets: impl IntoIterator<Item = (i32, f64)>) -> Self {
         self.positive = sparse(buckets);
         if self.schema == CUSTOM {
-            let last = self.bounds.len() as i32;
+            let last = layout::index_of(self.bounds.len());
             self.positive.retain(|&(index, _)| (0..=last).contains(&index));
         }
         self
@@ -144,7 +144,8 @@ impl Histogram {
     /// Whether the content is the same, whatever is known of resets.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let sums = self.sum.to_bits() == other.sum.to_bits() || self.sum == other.sum;
-        sums && Self { sum: 0.0, reset: Reset::Unknown, ..self.clone() } == Self { sum: 0.0, reset: Reset::Unknown, ..other.clone() }
+        sums && Self { sum: 0.0, reset: Reset::Unknown, ..self.clone() }
+            == Self { sum: 0.0, reset: Reset::Unknown, ..other.clone() }
     }
 
     pub(crate) fn is_custom(&self) -> bool {

@@ -31,7 +31,10 @@ impl Histogram {
         let (bucket, count) =
             if forward { reach(rank, self.all_buckets()) } else { reach(rank, self.all_buckets().rev()) };
         let Some(bucket) = bucket.map(|bucket| self.narrowed(bucket)) else {
-            return (if self.sum.is_nan() { f64::NAN } else { 0.0 }, self.sum.is_nan().then_some(NanObservations::Result));
+            return (
+                if self.sum.is_nan() { f64::NAN } else { 0.0 },
+                self.sum.is_nan().then_some(NanObservations::Result),
+            );
         };
         if self.is_custom() {
             if bucket.lower == f64::NEG_INFINITY {
@@ -43,10 +46,9 @@ impl Histogram {
         }
         let count = count.min(self.count);
         if count < rank {
-            return match self.sum.is_nan() {
-                true => (f64::NAN, Some(NanObservations::Result)),
-                false => (bucket.upper, None),
-            };
+            let none_reaches =
+                if self.sum.is_nan() { (f64::NAN, Some(NanObservations::Result)) } else { (bucket.upper, None) };
+            return none_reaches;
         }
         let into = if forward { rank - (count - bucket.count) } else { count - rank };
         (self.value_at(bucket, into / bucket.count), self.nan_observations().then_some(NanObservations::Skew))
@@ -110,7 +112,9 @@ impl Histogram {
     /// The bucket without the side of zero on which there are no values.
     fn narrowed(&self, bucket: Bucket) -> Bucket {
         match bucket {
-            Bucket { lower: f64::NEG_INFINITY, upper, .. } if self.is_custom() && upper > 0.0 => Bucket { lower: 0.0, ..bucket },
+            Bucket { lower: f64::NEG_INFINITY, upper, .. } if self.is_custom() && upper > 0.0 => {
+                Bucket { lower: 0.0, ..bucket }
+            }
             Bucket { lower, upper, .. } if !self.is_custom() && lower <= 0.0 && upper >= 0.0 => {
                 match (self.negative.is_empty(), self.positive.is_empty()) {
                     (true, false) => Bucket { lower: 0.0, ..bucket },
@@ -128,11 +132,7 @@ impl Histogram {
             return lower + (upper - lower) * part;
         }
         let (low, high) = (lower.abs().log2(), upper.abs().log2());
-        if lower > 0.0 {
-            (low + (high - low) * part).exp2()
-        } else {
-            -(high + (low - high) * (1.0 - part)).exp2()
-        }
+        if lower > 0.0 { (low + (high - low) * part).exp2() } else { -(high + (low - high) * (1.0 - part)).exp2() }
     }
 
     /// Whether some observations are in no bucket; a sum of both infinities is not-a-number, too.

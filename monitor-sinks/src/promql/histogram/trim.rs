@@ -14,7 +14,8 @@ struct Cut {
 impl Histogram {
     /// Keeps what is at most `at`, or at least `at` if `lower` is to go.
     pub(crate) fn trim(&mut self, at: f64, keep_below: bool) {
-        let has_negative = !self.negative.is_empty() || self.is_custom() && self.custom_has(|bucket| bucket.lower < 0.0);
+        let has_negative =
+            !self.negative.is_empty() || self.is_custom() && self.custom_has(|bucket| bucket.lower < 0.0);
         let has_positive = !self.is_custom() && !self.positive.is_empty()
             || self.is_custom() && self.custom_has(|bucket| bucket.upper > 0.0);
         let (positive, kept_positive, gone_positive) = self.cut_all(&self.positive, false, at, keep_below);
@@ -43,7 +44,8 @@ impl Histogram {
         let (mut left, mut count, mut gone) = (Vec::new(), 0.0, 0.0);
         for &(index, before) in buckets {
             let bucket = self.bucket(index, before);
-            let bucket = if mirrored { Bucket { lower: -bucket.upper, upper: -bucket.lower, count: before } } else { bucket };
+            let bucket =
+                if mirrored { Bucket { lower: -bucket.upper, upper: -bucket.lower, count: before } } else { bucket };
             let cut = self.cut(bucket, at, keep_below);
             gone += (before - cut.kept) * cut.middle;
             count += cut.kept;
@@ -71,18 +73,20 @@ impl Histogram {
         if self.is_custom() {
             return Cut { kept: if keep_below { below } else { count - below }, middle: f64::midpoint(lower, upper) };
         }
-        match keep_below {
-            true => Cut { kept: below, middle: self.between(lower, at) },
-            false => Cut { kept: count - below, middle: self.between(at, upper) },
+        if keep_below {
+            Cut { kept: below, middle: self.between(lower, at) }
+        } else {
+            Cut { kept: count - below, middle: self.between(at, upper) }
         }
     }
 
     /// The middle between two bounds on the same side of zero.
     fn between(&self, lower: f64, upper: f64) -> f64 {
-        match self.is_custom() {
-            true => f64::midpoint(lower, upper),
-            false => (lower.abs() * upper.abs()).sqrt().copysign(if upper > 0.0 { 1.0 } else { -1.0 }),
+        if self.is_custom() {
+            return f64::midpoint(lower, upper);
         }
+        let sign = if upper > 0.0 { 1.0 } else { -1.0 };
+        sign * (lower.abs() * upper.abs()).sqrt()
     }
 }
 
@@ -102,9 +106,10 @@ fn cut_infinite(bucket: Bucket, at: f64, keep_below: bool) -> Cut {
     if lower == f64::NEG_INFINITY && upper.is_finite() {
         if at >= 0.0 && upper > at {
             let part = at / upper;
-            return match keep_below {
-                true => Cut { kept: count * part, middle: f64::midpoint(at, upper) },
-                false => Cut { kept: count * (1.0 - part), middle: at / 2.0 },
+            return if keep_below {
+                Cut { kept: count * part, middle: f64::midpoint(at, upper) }
+            } else {
+                Cut { kept: count * (1.0 - part), middle: at / 2.0 }
             };
         }
         return Cut { kept: 0.0, middle: upper };

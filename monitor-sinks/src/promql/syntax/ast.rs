@@ -19,13 +19,33 @@ pub(crate) enum Kind {
     Text(Text),
     Selector(Selector),
     /// A selector with a range, `x[5m]`.
-    Range { selector: Selector, range: Length },
-    Subquery { inner: Box<Expr>, range: Length, step: Option<Length>, at: Option<At>, offset: Length },
+    Range {
+        selector: Selector,
+        range: Length,
+    },
+    Subquery {
+        inner: Box<Expr>,
+        range: Length,
+        step: Option<Length>,
+        at: Option<At>,
+        offset: Length,
+    },
     Paren(Box<Expr>),
-    Unary { negate: bool, inner: Box<Expr> },
-    Binary { op: BinaryOp, matching: Matching, left: Box<Expr>, right: Box<Expr> },
+    Unary {
+        negate: bool,
+        inner: Box<Expr>,
+    },
+    Binary {
+        op: BinaryOp,
+        matching: Matching,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
     Aggregation(Aggregation),
-    Call { function: &'static Function, arguments: Vec<Expr> },
+    Call {
+        function: &'static Function,
+        arguments: Vec<Expr>,
+    },
 }
 
 /// A part of the text, in bytes.
@@ -218,9 +238,8 @@ impl Span {
     /// Line and column of the start, from 1.
     pub(crate) fn place_in(self, text: &str) -> (usize, usize) {
         let before = &text.as_bytes()[..self.start.min(text.len())];
-        let line = before.iter().filter(|&&byte| byte == b'\n').count();
-        let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        (line + 1, before.len() - start + 1)
+        let lines: Vec<&[u8]> = before.split(|&byte| byte == b'\n').collect();
+        (lines.len(), lines.last().map_or(0, |line| line.len()) + 1)
     }
 }
 
@@ -238,10 +257,7 @@ impl BinaryOp {
     }
 
     pub(crate) fn is_comparison(self) -> bool {
-        matches!(
-            self,
-            Self::Equal | Self::NotEqual | Self::Less | Self::LessEqual | Self::Greater | Self::GreaterEqual
-        )
+        matches!(self, Self::Equal | Self::NotEqual | Self::Less | Self::LessEqual | Self::Greater | Self::GreaterEqual)
     }
 
     pub(crate) fn is_set(self) -> bool {

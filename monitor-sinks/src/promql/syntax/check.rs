@@ -1,6 +1,6 @@
 //! What a node must keep to beyond grammar: types of operands, numbers of arguments, modifiers that fit.
 
-use super::{Aggregation, Cardinality, Expr, Kind, Matching, BinaryOp};
+use super::{Aggregation, BinaryOp, Cardinality, Expr, Kind, Matching};
 use crate::promql::{error::Error, function::Function, value::Type};
 
 /// The node, if it and its direct children fit together.
@@ -8,11 +8,12 @@ pub(super) fn check(expr: Expr) -> Result<Expr, Error> {
     match &expr.kind {
         Kind::Unary { inner, .. } if !is_number_like(inner) => Err(Error::syntax(
             expr.span,
-            format!("unary expression only allowed on expressions of type scalar or instant vector, got {}", inner.of_type()),
+            format!(
+                "unary expression only allowed on expressions of type scalar or instant vector, got {}",
+                inner.of_type()
+            ),
         )),
-        Kind::Subquery { inner, .. } => {
-            expect(Type::Vector, inner, "subquery").map(|()| expr)
-        }
+        Kind::Subquery { inner, .. } => expect(Type::Vector, inner, "subquery").map(|()| expr),
         Kind::Binary { op, matching, left, right } => binary(&expr, *op, matching, left, right).map(|()| expr),
         Kind::Aggregation(aggregation) => aggregation_types(aggregation).map(|()| expr),
         Kind::Call { function, arguments } => call(&expr, function, arguments).map(|()| expr),

@@ -28,8 +28,8 @@ pub(super) struct Token {
 
 /// Signs, longer ones before those that they begin with.
 const SIGNS: [&str; 28] = [
-    "==", "=~", "!=", "!~", "<=", ">=", "</", ">/", "=", "<", ">", "+", "-", "*", "/", "%", "^", "(", ")", "{", "}", "[",
-    "]", ",", ":", "@", "!", "~",
+    "==", "=~", "!=", "!~", "<=", ">=", "</", ">/", "=", "<", ">", "+", "-", "*", "/", "%", "^", "(", ")", "{", "}",
+    "[", "]", ",", ":", "@", "!", "~",
 ];
 
 /// All words of a text, and an end.
@@ -97,8 +97,7 @@ impl Lexer<'_> {
     }
 
     fn name(&mut self) -> Word {
-        let is_part =
-            |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b':' && !self.in_brackets;
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b':' && !self.in_brackets;
         let name = &self.text[self.at..][..self.text.as_bytes()[self.at..].iter().take_while(|b| is_part(b)).count()];
         self.at += name.len();
         match () {
@@ -111,7 +110,8 @@ impl Lexer<'_> {
     /// A number, or a number with units.
     fn number(&mut self) -> Result<Word, Error> {
         let rest = &self.text.as_bytes()[self.at..];
-        let mut end = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')).count();
+        let mut end =
+            rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')).count();
         let is_hex = rest.len() > 1 && rest[0] == b'0' && matches!(rest[1], b'x' | b'X');
         if !is_hex && matches!(rest[end - 1], b'e' | b'E') && matches!(rest.get(end), Some(b'+' | b'-')) {
             end += 1 + rest[end + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -15,8 +15,8 @@ mod print;
 
 pub(crate) use self::{
     ast::{
-        Aggregation, Aggregator, Anchor, At, BinaryOp, Cardinality, Expr, Grouping, Kind, Matching, RangeMode, Selector,
-        Span, Text,
+        Aggregation, Aggregator, Anchor, At, BinaryOp, Cardinality, Expr, Grouping, Kind, Matching, RangeMode,
+        Selector, Span, Text,
     },
     duration::{Length, QueryLengths, duration_text, parse_duration},
     lex::{is_label_name, quote, unquote},

@@ -14,6 +14,7 @@ use super::{
 use crate::promql::{
     error::{Error, hint},
     function::Function,
+    labels::NAME,
     matcher::{MatchOp, Matcher},
 };
 
@@ -22,6 +23,9 @@ const MAX_NESTING: usize = 64;
 
 /// How many levels an expression may have; chains such as `a or b or c` have one for each operator.
 const MAX_DEPTH: usize = 200;
+
+/// The farthest instant for `@`, about three million years.
+const MAX_SECONDS: f64 = 1e14;
 
 /// Reads an expression.
 pub(crate) fn parse(text: &str) -> Result<Expr, Error> {
@@ -70,19 +74,10 @@ impl<'a> Parser<'a> {
             let right = self.expression(tighter)?;
             let span = left.span.to(right.span);
             let kind = Kind::Binary { op, matching, left: Box::new(left), right: Box::new(right) };
-            left = self.node(kind, span)?;
+            left = node(kind, span)?;
         }
         self.depth -= 1;
         Ok(left)
-    }
-
-    /// A checked node.
-    fn node(&self, kind: Kind, span: Span) -> Result<Expr, Error> {
-        let expr = Expr::new(kind, span);
-        if expr.depth > MAX_DEPTH {
-            return Err(too_deep());
-        }
-        check(expr)
     }
 
     fn unary(&mut self) -> Result<Expr, Error> {
@@ -103,7 +98,7 @@ impl<'a> Parser<'a> {
             inner.span = span;
             return Ok(inner);
         }
-        self.node(Kind::Unary { negate, inner: Box::new(inner) }, span)
+        node(Kind::Unary { negate, inner: Box::new(inner) }, span)
     }
 
     /// A primary expression with what follows it: ranges, `@`, `offset`.
@@ -118,9 +113,9 @@ impl<'a> Parser<'a> {
             } else if self.eat_keyword("offset") {
                 self.offset(expr, at)?
             } else if self.eat_keyword("anchored") {
-                self.mode(expr, at, RangeMode::Anchored)?
+                with_mode(expr, at, RangeMode::Anchored)?
             } else if self.eat_keyword("smoothed") {
-                self.mode(expr, at, RangeMode::Smoothed)?
+                with_mode(expr, at, RangeMode::Smoothed)?
             } else {
                 return Ok(expr);
             };
@@ -138,7 +133,7 @@ impl<'a> Parser<'a> {
                 self.at += 1;
                 let inner = self.expression(1)?;
                 let end = self.expect(")", "in parentheses")?;
-                self.node(Kind::Paren(Box::new(inner)), span.to(end))
+                node(Kind::Paren(Box::new(inner)), span.to(end))
             }
             Word::Name => self.named(),
             _ => Err(self.unexpected("in an expression")),
@@ -147,7 +142,7 @@ impl<'a> Parser<'a> {
 
     fn leaf(&mut self, kind: Kind, span: Span) -> Result<Expr, Error> {
         self.at += 1;
-        self.node(kind, span)
+        node(kind, span)
     }
 
     /// What begins with a name: an aggregation, a call or a selector.
@@ -164,7 +159,8 @@ impl<'a> Parser<'a> {
         if opens {
             return self.call(name, span);
         }
-        if ["on", "ignoring", "bool", "group_left", "group_right", "atan2"].iter().any(|w| name.eq_ignore_ascii_case(w)) {
+        if ["on", "ignoring", "bool", "group_left", "group_right", "atan2"].iter().any(|w| name.eq_ignore_ascii_case(w))
+        {
             return Err(self.unexpected("in an expression"));
         }
         self.at += 1;
@@ -179,7 +175,7 @@ impl<'a> Parser<'a> {
         };
         self.at += 1;
         let (arguments, end) = self.arguments(function.name == "info")?;
-        self.node(Kind::Call { function, arguments }, span.to(end))
+        node(Kind::Call { function, arguments }, span.to(end))
     }
 
     /// Arguments in parentheses, and the place of the last one.
@@ -234,7 +230,7 @@ impl<'a> Parser<'a> {
         let inner = Box::new(arguments.remove(wanted - 1));
         let parameter = arguments.pop().map(Box::new);
         let grouping = before.or(after).unwrap_or_default();
-        self.node(Kind::Aggregation(Aggregation { op, grouping, parameter, inner }), span)
+        node(Kind::Aggregation(Aggregation { op, grouping, parameter, inner }), span)
     }
 
     fn grouping(&mut self) -> Result<Option<Grouping>, Error> {
@@ -334,10 +330,7 @@ impl<'a> Parser<'a> {
         if matchers.iter().all(|matcher| matcher.matches("")) {
             return Err(Error::syntax(span, "vector selector must contain at least one non-empty matcher"));
         }
-        self.node(
-            Kind::Selector(Selector { matchers, at: None, offset: Length::default(), mode: RangeMode::Plain }),
-            span,
-        )
+        node(Kind::Selector(Selector { matchers, at: None, offset: Length::default(), mode: RangeMode::Plain }), span)
     }
 
     /// Matchers in braces, and the place of the last brace.
@@ -351,11 +344,10 @@ impl<'a> Parser<'a> {
                 return Ok((matchers, span));
             }
             let matcher = self.matcher()?;
-            if matcher.op == MatchOp::Equal && matcher.label == "__name__" {
-                if let Some(first) = given.replace(matcher.value.clone()) {
-                    let message = format!("metric name must not be set twice: {first:?} or {:?}", matcher.value);
-                    return Err(Error::syntax(span, message));
-                }
+            let is_name = matcher.op == MatchOp::Equal && matcher.label == NAME;
+            if is_name && let Some(first) = given.replace(matcher.value.clone()) {
+                let message = format!("metric name must not be set twice: {first:?} or {:?}", matcher.value);
+                return Err(Error::syntax(span, message));
             }
             matchers.push(matcher);
             if self.peek() != &Word::Sign("}") {
@@ -372,8 +364,7 @@ impl<'a> Parser<'a> {
             _ => return Err(self.unexpected("in label matching, expected identifier or \"}\"")),
         };
         self.at += 1;
-        let ops =
-            [("=", MatchOp::Equal), ("!=", MatchOp::NotEqual), ("=~", MatchOp::Regex), ("!~", MatchOp::NotRegex)];
+        let ops = [("=", MatchOp::Equal), ("!=", MatchOp::NotEqual), ("=~", MatchOp::Regex), ("!~", MatchOp::NotRegex)];
         let Some((_, op)) = ops.into_iter().find(|(sign, _)| self.eat(sign)) else {
             if quoted && matches!(self.peek(), Word::Sign("," | "}")) {
                 return Ok(Matcher::name(&label));
@@ -401,7 +392,7 @@ impl<'a> Parser<'a> {
         let span = expr.span.to(end);
         if subquery {
             let inner = Box::new(expr);
-            return self.node(Kind::Subquery { inner, range, step, at: None, offset: Length::default() }, span);
+            return node(Kind::Subquery { inner, range, step, at: None, offset: Length::default() }, span);
         }
         let Kind::Selector(selector) = expr.kind else {
             return Err(Error::syntax(at.to(end), "ranges only allowed for vector selectors"));
@@ -412,7 +403,7 @@ impl<'a> Parser<'a> {
         if selector.at.is_some() {
             return Err(Error::syntax(at.to(end), "no @ modifiers allowed before range"));
         }
-        self.node(Kind::Range { selector, range }, span)
+        node(Kind::Range { selector, range }, span)
     }
 
     fn at_modifier(&mut self, mut expr: Expr, at: Span) -> Result<Expr, Error> {
@@ -423,7 +414,7 @@ impl<'a> Parser<'a> {
             At::Anchor(anchor)
         } else {
             let seconds = self.signed_number("after @, expected timestamp")?;
-            if !(seconds.abs() * 1000.0 < i64::MAX as f64 / 4.0) {
+            if !seconds.is_finite() || seconds.abs() > MAX_SECONDS {
                 return Err(Error::syntax(at, format!("timestamp out of bounds for @ modifier: {seconds}")));
             }
             At::Time((seconds * 1000.0).round() as i64)
@@ -452,23 +443,6 @@ impl<'a> Parser<'a> {
         }
         *place = length;
         expr.span.end = self.tokens[self.at - 1].span.end;
-        Ok(expr)
-    }
-
-    fn mode(&mut self, mut expr: Expr, at: Span, mode: RangeMode) -> Result<Expr, Error> {
-        let selector = match &mut expr.kind {
-            Kind::Range { selector, .. } => selector,
-            Kind::Selector(selector) if mode == RangeMode::Smoothed => selector,
-            _ => {
-                let message = "anchored follows a range of a selector, smoothed a selector or its range; neither a subquery";
-                return Err(Error::syntax(at, message));
-            }
-        };
-        if selector.mode != RangeMode::Plain {
-            return Err(Error::syntax(at, "anchored and smoothed cannot be used together, or twice"));
-        }
-        selector.mode = mode;
-        expr.span.end = at.end;
         Ok(expr)
     }
 
@@ -628,6 +602,31 @@ impl<'a> Parser<'a> {
             _ => None,
         }
     }
+}
+
+/// A checked node.
+fn node(kind: Kind, span: Span) -> Result<Expr, Error> {
+    let expr = Expr::new(kind, span);
+    if expr.depth > MAX_DEPTH { Err(too_deep()) } else { check(expr) }
+}
+
+/// Makes a selector or its range anchored or smoothed; `at` is the place of the word.
+fn with_mode(mut expr: Expr, at: Span, mode: RangeMode) -> Result<Expr, Error> {
+    let selector = match &mut expr.kind {
+        Kind::Range { selector, .. } => selector,
+        Kind::Selector(selector) if mode == RangeMode::Smoothed => selector,
+        _ => {
+            let message =
+                "anchored follows a range of a selector, smoothed a selector or its range; neither a subquery";
+            return Err(Error::syntax(at, message));
+        }
+    };
+    if selector.mode != RangeMode::Plain {
+        return Err(Error::syntax(at, "anchored and smoothed cannot be used together, or twice"));
+    }
+    selector.mode = mode;
+    expr.span.end = at.end;
+    Ok(expr)
 }
 
 /// Refuses a fixed length that no range can have; others are known only with the query.

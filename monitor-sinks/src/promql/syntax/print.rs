@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Aggregation, Anchor, At, BinaryOp, Cardinality, Expr, Kind, Length, Matching, RangeMode, Selector, is_label_name, quote};
+use super::{
+    Aggregation, Anchor, At, BinaryOp, Cardinality, Expr, Kind, Length, Matching, RangeMode, Selector, is_label_name,
+    quote,
+};
 use crate::promql::{
     labels::NAME,
     matcher::{MatchOp, Matcher},
@@ -124,25 +127,19 @@ impl Display for SignedSeconds {
 }
 
 fn operator(op: BinaryOp, matching: &Matching) -> String {
-    let mut text = String::from(op.as_str());
-    if matching.bool {
-        text += " bool";
-    }
-    if matching.explicit {
-        text += &format!(" {} ({})", if matching.on { "on" } else { "ignoring" }, labels(&matching.labels));
-    }
-    match matching.cardinality {
-        Cardinality::OneToOne => {}
-        Cardinality::ManyToOne => text += &format!(" group_left ({})", labels(&matching.include)),
-        Cardinality::OneToMany => text += &format!(" group_right ({})", labels(&matching.include)),
-    }
-    match (matching.fill_left, matching.fill_right) {
-        (Some(left), Some(right)) if left.to_bits() == right.to_bits() => text += &format!(" fill ({})", number(left)),
-        (left, right) => {
-            let left = left.map(|value| format!(" fill_left ({})", number(value)));
-            let right = right.map(|value| format!(" fill_right ({})", number(value)));
-            text.extend(left.into_iter().chain(right));
-        }
-    }
-    text
+    let Matching { labels: listed, include, fill_left, fill_right, .. } = matching;
+    let kind = if matching.on { "on" } else { "ignoring" };
+    let parts = [
+        matching.bool.then(|| String::from("bool")),
+        matching.explicit.then(|| format!("{kind} ({})", labels(listed))),
+        match matching.cardinality {
+            Cardinality::OneToOne => None,
+            Cardinality::ManyToOne => Some(format!("group_left ({})", labels(include))),
+            Cardinality::OneToMany => Some(format!("group_right ({})", labels(include))),
+        },
+        fill_left.map(|value| format!("fill_left ({})", number(value))),
+        fill_right.map(|value| format!("fill_right ({})", number(value))),
+    ];
+    let parts: Vec<String> = std::iter::once(op.as_str().to_owned()).chain(parts.into_iter().flatten()).collect();
+    parts.join(" ")
 }

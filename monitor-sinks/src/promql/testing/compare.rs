@@ -131,8 +131,8 @@ fn vector(case: &Case, elements: &[Element]) -> Checked {
 
 fn matrix(case: &Case, lines: &[Line], start: i64, step: i64) -> Checked {
     if let Some(number) = case.number {
-        let values = lines.iter().flat_map(|line| &line.points).filter_map(|point| point.value.as_float());
-        return values.map(|value| number_is(number, value)).collect();
+        let mut values = lines.iter().flat_map(|line| &line.points).filter_map(|point| point.value.as_float());
+        return values.try_for_each(|value| number_is(number, value));
     }
     for line in lines {
         let Some((_, written)) = case.expected.iter().find(|(labels, _)| *labels == line.labels) else {
@@ -142,7 +142,8 @@ fn matrix(case: &Case, lines: &[Line], start: i64, step: i64) -> Checked {
         for (at, written) in (0..).zip(written) {
             let time = start + at * step;
             let found = points.next_if(|point| point.time == time);
-            point(&line.labels, written, found.map(|point| &point.value)).map_err(|message| format!("{message}, at {time} ms"))?;
+            point(&line.labels, written, found.map(|point| &point.value))
+                .map_err(|message| format!("{message}, at {time} ms"))?;
         }
         if let Some(point) = points.next() {
             return Err(format!("{}: {} at {} ms is not expected", name(&line.labels), point.value, point.time));
@@ -189,7 +190,8 @@ fn name(labels: &Labels) -> String {
 
 fn is_near_histogram(expected: &Histogram, found: &Histogram) -> bool {
     let near = |one: &[(i32, f64)], other: &[(i32, f64)]| {
-        one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.0 == other.0 && is_near(one.1, other.1))
+        one.len() == other.len()
+            && one.iter().zip(other).all(|(one, other)| one.0 == other.0 && is_near(one.1, other.1))
     };
     let bounds = expected.bounds.len() == found.bounds.len()
         && expected.bounds.iter().zip(&*found.bounds).all(|(one, other)| is_near(*one, *other));

@@ -109,7 +109,7 @@ fn is_same_layout(one: &Histogram, other: &Histogram) -> bool {
 fn native(series: &BTreeMap<Labels, BTreeMap<i64, Value>>) -> BTreeMap<Labels, BTreeMap<i64, Value>> {
     let mut parts: BTreeMap<Labels, BTreeMap<i64, Classic>> = BTreeMap::new();
     for (labels, samples) in series {
-        let forms: [(&str, fn(&mut Classic, f64, f64)); 3] = [
+        let forms: [(&str, Set); 3] = [
             ("_bucket", |classic, bound, count| classic.buckets.push((bound, count))),
             ("_count", |classic, _, count| classic.count = Some(count)),
             ("_sum", |classic, _, sum| classic.sum = sum),
@@ -131,6 +131,9 @@ fn native(series: &BTreeMap<Labels, BTreeMap<i64, Value>>) -> BTreeMap<Labels, B
     };
     parts.into_iter().map(|(labels, times)| (labels, converted(times))).collect()
 }
+
+/// Takes a bound and a value.
+type Set = fn(&mut Classic, f64, f64);
 
 /// A classic histogram at an instant.
 #[derive(Default)]

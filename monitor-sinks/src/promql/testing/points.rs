@@ -143,7 +143,10 @@ fn split_times(item: &str) -> Result<(&str, Option<usize>), String> {
 fn number_end(text: &str) -> usize {
     let bytes = text.as_bytes();
     let is_sign = |byte: u8| byte == b'+' || byte == b'-';
-    let follows_exponent = |at: usize| matches!(bytes[at - 1], b'e' | b'E') && bytes[at - 2..at - 1].iter().all(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let follows_exponent = |at: usize| {
+        matches!(bytes[at - 1], b'e' | b'E')
+            && bytes[at - 2..at - 1].iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    };
     (1..bytes.len()).find(|&at| is_sign(bytes[at]) && !(at >= 2 && follows_exponent(at))).unwrap_or(bytes.len())
 }
 
@@ -185,7 +188,8 @@ fn histogram_item(item: &str) -> Result<Vec<Written>, String> {
 
 /// Reads `{{schema:0 sum:1 count:2 buckets:[1 1]}}`; says whether what is known of a reset is in it.
 fn parse_histogram(text: &str) -> Result<(Histogram, bool), String> {
-    let inner = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).ok_or("a histogram stands in {{ }}")?;
+    let inner =
+        text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).ok_or("a histogram stands in {{ }}")?;
     let mut histogram = Histogram::empty();
     let (mut buckets, mut negative, mut offset, mut negative_offset) = (Vec::new(), Vec::new(), 0, 0);
     let mut has_reset = false;
@@ -222,9 +226,10 @@ fn fields(text: &str) -> Result<Vec<(&str, &str)>, String> {
     let mut rest = text.trim();
     while !rest.is_empty() {
         let (key, after) = rest.split_once(':').ok_or_else(|| format!("{rest:?} is not key:value"))?;
-        let end = match after.starts_with('[') {
-            true => after.find(']').ok_or("a list of buckets ends with ]")? + 1,
-            false => after.find(char::is_whitespace).unwrap_or(after.len()),
+        let end = if after.starts_with('[') {
+            after.find(']').ok_or("a list of buckets ends with ]")? + 1
+        } else {
+            after.find(char::is_whitespace).unwrap_or(after.len())
         };
         fields.push((key.trim(), &after[..end]));
         rest = after[end..].trim_start();
@@ -258,9 +263,20 @@ mod tests {
 
     #[test]
     fn points_unfold() {
-        assert_eq!(floats("m 1 2x2 _ _x2 0-1.5x2"), [1.0, 2.0, 2.0, 2.0].map(Some).into_iter().chain([None; 3]).chain([0.0, -1.5, -3.0].map(Some)).collect::<Vec<_>>());
+        assert_eq!(
+            floats("m 1 2x2 _ _x2 0-1.5x2"),
+            [1.0, 2.0, 2.0, 2.0]
+                .map(Some)
+                .into_iter()
+                .chain([None; 3])
+                .chain([0.0, -1.5, -3.0].map(Some))
+                .collect::<Vec<_>>()
+        );
         assert_eq!(floats("m 1e-3+1e+2x1 -Inf"), [Some(0.001), Some(100.001), Some(f64::NEG_INFINITY)]);
-        assert_eq!(parse_series("m{a=\"b c\", \"d.e\"=\"}\"} 1").unwrap().0.to_string(), r#"{__name__="m", a="b c", "d.e"="}"}"#);
+        assert_eq!(
+            parse_series("m{a=\"b c\", \"d.e\"=\"}\"} 1").unwrap().0.to_string(),
+            r#"{__name__="m", a="b c", "d.e"="}"}"#
+        );
         for line in ["m 1+1", "m 1x", "m {{", "m 1xx1", "m{a=~\"b\"} 1", "m {{foo:1}}", "m 1x99999999999999999999"] {
             assert!(parse_series(line).is_err(), "{line}");
         }

@@ -38,8 +38,16 @@ pub(super) struct Case {
 pub(super) enum Times {
     Instant(i64),
     /// An instant at which a range comes out, whose points are at these times.
-    RangeVector { at: i64, start: i64, step: i64 },
-    Range { start: i64, end: i64, step: i64 },
+    RangeVector {
+        at: i64,
+        start: i64,
+        step: i64,
+    },
+    Range {
+        start: i64,
+        end: i64,
+        step: i64,
+    },
 }
 
 /// Remarks of one kind.
@@ -61,7 +69,8 @@ type Parsed = Result<Command, String>;
 
 /// The commands of a script, each with its line, counted from 1.
 pub(super) fn commands(script: &str) -> Vec<(usize, Parsed)> {
-    let lines: Vec<&str> = script.lines().map(str::trim).map(|line| if line.starts_with('#') { "" } else { line }).collect();
+    let lines: Vec<&str> =
+        script.lines().map(str::trim).map(|line| if line.starts_with('#') { "" } else { line }).collect();
     let mut commands = Vec::new();
     let mut at = 0;
     while at < lines.len() {
@@ -73,14 +82,21 @@ pub(super) fn commands(script: &str) -> Vec<(usize, Parsed)> {
         }
         let word = line.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
         let takes_lines = word.starts_with("load") || word.starts_with("eval");
-        let end = if takes_lines { lines[at..].iter().position(|line| line.is_empty()).map_or(lines.len(), |gap| at + gap) } else { at };
+        let end = if takes_lines {
+            lines[at..].iter().position(|line| line.is_empty()).map_or(lines.len(), |gap| at + gap)
+        } else {
+            at
+        };
         let body = &lines[at..end];
-        commands.push((number, match word.as_str() {
-            "clear" => Ok(Command::Clear),
-            "load" | "load_with_nhcb" => load(line, body),
-            word if word.starts_with("eval") => eval(line, body),
-            _ => Err(format!("{line:?} is no command; there are load, clear and eval")),
-        }));
+        commands.push((
+            number,
+            match word.as_str() {
+                "clear" => Ok(Command::Clear),
+                "load" | "load_with_nhcb" => load(line, body),
+                word if word.starts_with("eval") => eval(line, body),
+                _ => Err(format!("{line:?} is no command; there are load, clear and eval")),
+            },
+        ));
         at = end;
     }
     commands
@@ -210,6 +226,7 @@ fn compile(pattern: &str) -> Result<Regex, String> {
 fn parse_time(text: &str) -> Result<i64, String> {
     let text = text.trim();
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
-    let millis = parse_duration(digits).or_else(|| digits.parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(1000)));
+    let millis =
+        parse_duration(digits).or_else(|| digits.parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(1000)));
     millis.map(|millis| sign * millis).ok_or_else(|| format!("{text:?} is not a time, such as 1m30s"))
 }

@@ -37,7 +37,7 @@ fn what_is_printed_parses_to_the_same() {
         "x @ -1.500 offset 1h30m + on (a) group_left (b) y @ end()",
         "max_over_time((a + fill_left (-1) fill_right (2) b)[1h:5m] @ 12.000)",
         "sum without () (x) == bool 1",
-        "histogram_quantile(0.9, rate(x[5m * 2] smoothed))",
+        "histogram_quantile(0.9, rate(x[5m * 2s] smoothed))",
         "rate(x[step() + 1s] anchored offset (1h / 2))",
         "-(-a) ^ +b",
         "quantile(NaN, on:x:y) or vector(-Inf)",
@@ -51,7 +51,9 @@ fn what_is_printed_parses_to_the_same() {
 
 #[test]
 fn keywords_are_names_where_they_can_be() {
-    for text in ["sum", "by", "offset offset 5m", "sum(sum)", "x{on=\"1\", bool=\"2\"}", "SUM(x) BY (group)", "fill", "start"] {
+    for text in
+        ["sum", "by", "offset offset 5m", "sum(sum)", "x{on=\"1\", bool=\"2\"}", "SUM(x) BY (group)", "fill", "start"]
+    {
         assert!(parse(text).is_ok(), "{text}");
     }
 }
