@@ -191,6 +191,11 @@ impl Expression {
         call("label_replace", arguments)
     }
 
+    /// The one number of a vector, for arithmetic that is not to look at tags; not-a-number if there are several.
+    pub fn as_number(self) -> Self {
+        call("scalar", vec![self.0])
+    }
+
     fn matching(mut self, op: MatchOp, label: &str, value: &str) -> Self {
         if let Kind::Selector(selector) = &mut self.0.kind {
             selector.matchers.push(Matcher::unchecked(op, label, value));

@@ -38,7 +38,7 @@ fn what_is_printed_parses_to_the_same() {
         "max_over_time((a + fill_left (-1) fill_right (2) b)[1h:5m] @ 12.000)",
         "sum without () (x) == bool 1",
         "histogram_quantile(0.9, rate(x[5m * 2s] smoothed))",
-        "rate(x[step() + 1s] anchored offset (1h / 2))",
+        "rate(x[step() + 1s] anchored offset (1h / 2s))",
         "-(-a) ^ +b",
         "quantile(NaN, on:x:y) or vector(-Inf)",
         "{__name__=\"on\"}",
