@@ -26,6 +26,8 @@ pub use monitor_core::{
     set_series_limit, sites, timer,
 };
 pub use monitor_macros::{ErrorKind, monitored};
+#[cfg(feature = "promql")]
+pub use monitor_sinks::promql;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use monitor_sinks::{
     Builder, Error, FunctionStats, Monitor, Point, Query, Retention, Series, Store, Warning, runtime::Source,

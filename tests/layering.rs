@@ -79,6 +79,7 @@ const SINKS: &[Row] = &[
     ("util", &[]),
     ("store", &["error", "util"]),
     ("query", &["error", "util", "store"]),
+    ("promql", &["util"]),
     ("host", &["error", "util"]),
     ("runtime", &["error", "util", "store", "query", "host"]),
 ];
@@ -90,6 +91,7 @@ const CLI: &[Row] = &[
     ("stop_polled", &[]),
     ("arguments", &["duration"]),
     ("agent", &["exit", "stop", "arguments"]),
+    ("promql_test", &["exit", "arguments"]),
 ];
 
 /// What `monitor-core` must not use: it opens no file and no socket, starts no process and no thread.

@@ -46,7 +46,7 @@ mod util;
 #[path = "../tests/common/registry.rs"]
 mod registry;
 
-#[cfg(all(test, any(feature = "promql", feature = "sqlite", feature = "sqlite-system")))]
+#[cfg(all(test, any(feature = "sqlite", feature = "sqlite-system")))]
 #[path = "../tests/common/random.rs"]
 mod random;
 

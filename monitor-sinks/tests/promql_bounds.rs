@@ -122,7 +122,7 @@ fn any_script_is_run_or_refused() {
                 to 1m step 0\n x 1\n";
     for _ in 0..1000 {
         let mut bytes = seed.as_bytes().to_vec();
-        for _ in 0..1 + random.below(4) {
+        for _ in 0..=random.below(4) {
             let at = random.below(bytes.len());
             match random.below(3) {
                 0 => bytes[at] = random.below(128) as u8,
@@ -222,19 +222,22 @@ impl Source for Endless {
     }
 }
 
+/// Counts how often a source is asked.
+struct Counting<'a>(&'a Memory, Cell<usize>);
+
+impl Source for Counting<'_> {
+    fn select(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), Error> {
+        self.1.set(self.1.get() + 1);
+        self.0.select(select, give)
+    }
+}
+
 #[test]
 fn a_source_is_stopped_at_the_limit_and_asked_once_for_a_selector() {
     let source = Endless(Cell::new(0));
     assert!(Query::new(&source, "count(x)").max_samples(1000).at(0).unwrap_err().is_limit());
     assert_eq!(source.0.get(), 1);
 
-    struct Counting<'a>(&'a Memory, Cell<usize>);
-    impl Source for Counting<'_> {
-        fn select(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), Error> {
-            self.1.set(self.1.get() + 1);
-            self.0.select(select, give)
-        }
-    }
     let memory = memory();
     let counting = Counting(&memory, Cell::new(0));
     let text = "rate(a_total[5m]) + rate(a_total[10m] offset 1m) + a_total + max_over_time(a_total[5m:1m]) + h";

@@ -87,7 +87,7 @@ fn what_is_built_is_answered() {
     for (job, rise) in [("a", 60.0), ("b", 120.0)] {
         (0..=10).for_each(|minute| memory.push(&named("calls_total", job), minute * MINUTE, rise * minute as f64));
     }
-    let rate = || metric("calls_total").rate(Duration::from_secs(300));
+    let rate = || metric("calls_total").rate(Duration::from_mins(5));
     let share = rate().sum_by(["job"]) / number_of(&rate());
     let answer = Query::new(&memory, share.greater_than(0.5)).at(10 * MINUTE).unwrap();
     assert_eq!(floats(&answer), [(String::from(r#"{job="b"}"#), 2.0 / 3.0)]);

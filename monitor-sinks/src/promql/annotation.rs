@@ -2,9 +2,12 @@
 //!
 //! Remarks are those of Prometheus, word for word, each once, with the place in the text that it is about.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use super::{syntax::Span, value::general};
+use super::{function::written_moment, syntax::Span, value::general};
 
 /// How many remarks of either kind an answer carries; the rest is counted.
 const MOST: usize = 100;
@@ -14,7 +17,20 @@ const MOST: usize = 100;
 pub(crate) struct Remarks {
     warnings: BTreeSet<(String, usize)>,
     infos: BTreeSet<(String, usize)>,
+    /// What was raised in classic histograms, by the remark on it.
+    raised: BTreeMap<(String, usize), Raised>,
     omitted: usize,
+}
+
+/// Which buckets were raised, by how much, how often and when.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Raised {
+    /// The lowest and the highest bound of a bucket that was raised.
+    pub(crate) bounds: (f64, f64),
+    pub(crate) most: f64,
+    /// The first and the last instant, in milliseconds.
+    pub(crate) times: (i64, i64),
+    pub(crate) samples: usize,
 }
 
 /// What is remarked; `name` is that of a metric and may be empty.
@@ -54,6 +70,22 @@ impl Remarks {
         }
     }
 
+    /// Remarks that the buckets of a metric had to be raised.
+    pub(crate) fn add_raised(&mut self, span: Span, name: &str, raised: Raised) {
+        let key = (Remark::ForcedMonotonic { name }.to_string(), span.start);
+        if self.raised.len() >= MOST && !self.raised.contains_key(&key) {
+            self.omitted += 1;
+            return;
+        }
+        let known = self.raised.entry(key).or_insert(Raised { samples: 0, ..raised });
+        *known = Raised {
+            bounds: (known.bounds.0.min(raised.bounds.0), known.bounds.1.max(raised.bounds.1)),
+            most: known.most.max(raised.most),
+            times: (known.times.0.min(raised.times.0), known.times.1.max(raised.times.1)),
+            samples: known.samples + raised.samples,
+        };
+    }
+
     /// Warnings and infos, with their places in `text`.
     pub(crate) fn written(self, text: &str) -> (Vec<String>, Vec<String>) {
         let write = |(message, start): (String, usize)| {
@@ -64,7 +96,22 @@ impl Remarks {
         if self.omitted > 0 {
             warnings.push(format!("{} more annotations omitted", self.omitted));
         }
-        (warnings, self.infos.into_iter().map(write).collect())
+        let raised = self.raised.into_iter().map(|((message, start), raised)| (format!("{message}{raised}"), start));
+        (warnings, self.infos.into_iter().chain(raised).map(write).collect())
+    }
+}
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (low, high) = (general(self.bounds.0), general(self.bounds.1));
+        let most: f64 = format!("{:.1e}", self.most).parse().unwrap_or(self.most);
+        let (first, last) = (written_moment(self.times.0 / 1000), written_moment(self.times.1 / 1000));
+        write!(
+            f,
+            ", from buckets {low} to {high}, with a max diff of {}, over {} samples from {first} to {last}",
+            general(most),
+            self.samples
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::{Context, Node, Sample, Table, Vector, scalar::Scalar, table::Meta};
 use crate::promql::{
-    annotation::Remark,
+    annotation::{Raised, Remark},
     error::Error,
     histogram::{Histogram, NanObservations},
     labels::{BUCKET, Labels},
@@ -157,14 +157,15 @@ impl OfBuckets {
         }
     }
 
-    fn figure(&self, name: &str, found: &mut Found, asked: &Asked, context: &Context) -> f64 {
+    fn figure(&self, name: &str, found: &mut Found, asked: &Asked, at: i64, context: &Context) -> f64 {
         match (&found.native, asked) {
             (Some(Value::Histogram(histogram)), asked) => of_native(histogram, asked, name, self.spans[0], context),
             (_, Asked::Fraction { lower, upper }) => classic_fraction(*lower, *upper, &mut found.buckets),
             (_, Asked::Quantile { q, .. }) => {
-                let (value, forced) = classic_quantile(*q, &mut found.buckets);
-                if forced {
-                    context.remark(self.vector_span, &Remark::ForcedMonotonic { name });
+                let (value, raised) = classic_quantile(*q, &mut found.buckets);
+                if let Some(raised) = raised {
+                    let raised = Raised { times: (at, at), ..raised };
+                    context.remarks.borrow_mut().add_raised(self.vector_span, name, raised);
                 }
                 value
             }
@@ -181,7 +182,7 @@ impl Node for OfBuckets {
         for asked in &asked {
             for (histogram, found) in &mut found {
                 let name = self.names[*histogram].clone();
-                let value = self.figure(name.name(), found, asked, context);
+                let value = self.figure(name.name(), found, asked, at, context);
                 let labels = match asked {
                     Asked::Quantile { label: Some((label, value)), .. } => name.with(label, value),
                     _ => name,
@@ -230,50 +231,53 @@ fn prepare(buckets: &mut Vec<(f64, f64)>) -> bool {
     buckets.last().is_some_and(|last| last.0 == f64::INFINITY)
 }
 
-/// A quantile of a classic histogram, and whether counts that fall had to be raised.
-fn classic_quantile(q: f64, buckets: &mut Vec<(f64, f64)>) -> (f64, bool) {
+/// A quantile of a classic histogram, and which counts that fell had to be raised.
+fn classic_quantile(q: f64, buckets: &mut Vec<(f64, f64)>) -> (f64, Option<Raised>) {
     match q {
-        q if q.is_nan() => return (f64::NAN, false),
-        q if q < 0.0 => return (f64::NEG_INFINITY, false),
-        q if q > 1.0 => return (f64::INFINITY, false),
+        q if q.is_nan() => return (f64::NAN, None),
+        q if q < 0.0 => return (f64::NEG_INFINITY, None),
+        q if q > 1.0 => return (f64::INFINITY, None),
         _ => {}
     }
     if !prepare(buckets) {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     }
-    let forced = make_monotonic(buckets);
+    let raised = make_monotonic(buckets);
     let last = buckets.len() - 1;
     let observations = buckets[last].1;
     if last == 0 || observations == 0.0 {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     }
     let rank = q * observations;
     let at = buckets[..last].partition_point(|bucket| bucket.1 < rank);
     if at == last {
-        return (buckets[last - 1].0, forced);
+        return (buckets[last - 1].0, raised);
     }
     if at == 0 && buckets[0].0 <= 0.0 {
-        return (buckets[0].0, forced);
+        return (buckets[0].0, raised);
     }
     let (start, before) = if at == 0 { (0.0, 0.0) } else { buckets[at - 1] };
     let (end, count) = buckets[at];
-    (start + (end - start) * ((rank - before) / (count - before)), forced)
+    (start + (end - start) * ((rank - before) / (count - before)), raised)
 }
 
 /// Raises counts that fall. Differences that rounding explains are taken as none, and not told.
-fn make_monotonic(buckets: &mut [(f64, f64)]) -> bool {
-    let mut forced = false;
-    let Some(mut before) = buckets.first().map(|bucket| bucket.1) else { return false };
-    for (_, count) in &mut buckets[1..] {
-        let is_small = (*count - before).abs() <= 1e-12 * (count.abs() + before.abs()).min(f64::MAX);
-        if is_small || *count < before {
-            forced |= !is_small;
+fn make_monotonic(buckets: &mut [(f64, f64)]) -> Option<Raised> {
+    let mut raised: Option<Raised> = None;
+    let mut before = buckets.first()?.1;
+    for (bound, count) in &mut buckets[1..] {
+        let is_small = (*count - before).abs() < 1e-12 * (count.abs() + before.abs()).min(f64::MAX);
+        if *count < before && !is_small {
+            let known = raised.get_or_insert(Raised { bounds: (*bound, *bound), most: 0.0, times: (0, 0), samples: 1 });
+            *known = Raised { bounds: (known.bounds.0, *bound), most: known.most.max(before - *count), ..*known };
+        }
+        if *count < before || is_small {
             *count = before;
         } else {
             before = *count;
         }
     }
-    forced
+    raised
 }
 
 /// The part of a classic histogram between two values.

@@ -18,6 +18,7 @@ mod call;
 mod context;
 mod count_values;
 mod data;
+mod hash;
 mod info;
 mod label;
 mod map;

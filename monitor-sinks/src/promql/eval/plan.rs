@@ -25,7 +25,7 @@ use super::{
 };
 use crate::promql::{
     error::Error,
-    function::{Body, Function, Special},
+    function::{Body, Function, Special, edged},
     matcher::Matcher,
     syntax::{
         Aggregation, Aggregator, Anchor, At, BinaryOp, Expr, Kind, Length, Matching, QueryLengths, RangeMode,
@@ -254,6 +254,11 @@ impl<'a> Plan<'a> {
 
     fn relabeled(&mut self, special: Special, arguments: &[Expr], between: Between) -> Vector {
         let name = if special == Special::LabelReplace { "label_replace" } else { "label_join" };
+        for argument in &arguments[1..] {
+            if let Some(broken) = &text(argument)?.broken {
+                return Err(Error::evaluation(format!("invalid text in {name}(): {broken}; write UTF-8")));
+            }
+        }
         let texts = texts(&arguments[1..])?;
         let label = texts[0].clone();
         let sources: &[String] = if special == Special::LabelReplace { &[] } else { &texts[2..] };
@@ -399,23 +404,24 @@ impl RangeRoot {
     pub(crate) fn lines(&mut self, at: i64, context: &mut Context) -> Result<Vec<Line>, Error> {
         self.0.move_to(at, context)?;
         let (start, end) = self.0.bounds(at);
-        let plain = self.0.mode() == RangeMode::Plain;
-        let lines = self.0.samples().into_iter().map(|samples| {
+        let mode = self.0.mode();
+        let mut lines = Vec::new();
+        for samples in self.0.samples() {
+            let floats = match mode {
+                RangeMode::Plain => samples.floats.to_vec(),
+                mode => edged(samples.floats, (start, end), mode, false).unwrap_or_default(),
+            };
+            let floats = floats.into_iter().map(|(time, value)| (time, Value::Float(value)));
+            let histograms = samples.histograms.iter().map(|(time, value)| (*time, Value::Histogram(value.clone())));
+            let mut points: Vec<Point> = floats.chain(histograms).map(|(time, value)| Point { time, value }).collect();
+            points.sort_by_key(|point| point.time);
             let meta = self.0.series().get(samples.id);
             let labels = if meta.drop_name { meta.labels.without_name() } else { meta.labels.clone() };
-            let mut points: Vec<Point> = Vec::with_capacity(samples.floats.len() + samples.histograms.len());
-            let inside = samples.floats.iter().filter(|(time, _)| !plain || *time > start && *time <= end);
-            points.extend(inside.map(|&(time, value)| Point { time, value: Value::Float(value) }));
-            points.extend(
-                samples
-                    .histograms
-                    .iter()
-                    .map(|(time, histogram)| Point { time: *time, value: Value::Histogram(histogram.clone()) }),
-            );
-            points.sort_by_key(|point| point.time);
-            Line { labels, points }
-        });
-        Ok(lines.collect())
+            if !points.is_empty() {
+                lines.push(Line { labels, points });
+            }
+        }
+        Ok(lines)
     }
 }
 

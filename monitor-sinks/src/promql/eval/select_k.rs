@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Context, Node, Sample, Table, Vector, aggregate::group_of, scalar::Scalar, table::Renaming};
+use super::{Context, Node, Sample, Table, Vector, aggregate::group_of, hash::hash, scalar::Scalar, table::Renaming};
 use crate::promql::{
     annotation::Remark,
     error::Error,
@@ -114,14 +114,9 @@ pub(super) fn ordered(left: &Value, right: &Value, descending: bool) -> Ordering
 
 /// Whether a series is in the part `ratio` of all; a negative ratio is the complement of its positive one plus 1.
 ///
-/// Which part a series is in depends on its labels alone, so that it is the same at all instants and in all questions.
+/// Which part a series is in depends on its labels alone, so that it is the same at all instants, in all questions, and
+/// in Prometheus.
 fn is_sampled(labels: &Labels, ratio: f64) -> bool {
-    let mut hasher = crc32fast::Hasher::new();
-    for (label, value) in labels.iter() {
-        for part in [label, "\u{ff}", value, "\u{ff}"] {
-            hasher.update(part.as_bytes());
-        }
-    }
-    let place = f64::from(hasher.finalize()) / 2f64.powi(32);
+    let place = hash(labels) as f64 / u64::MAX as f64;
     if ratio >= 0.0 { place < ratio } else { place >= 1.0 + ratio }
 }

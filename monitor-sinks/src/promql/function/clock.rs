@@ -42,6 +42,14 @@ impl Moment {
     }
 }
 
+/// An instant in seconds since 1970, as `2006-01-02T15:04:05Z`.
+pub(crate) fn written_moment(seconds: i64) -> String {
+    let (year, month, day) = date(seconds.div_euclid(DAY));
+    let second = seconds.rem_euclid(DAY);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// Year, month and day of a day counted from 1970. Years begin with March here, so that a leap day ends one.
 fn date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
@@ -81,6 +89,12 @@ mod tests {
             assert_eq!(moment.days_in_month, f64::from(in_month));
         }
         assert_eq!((Moment::at(-1.0).hour, Moment::at(-61.0).minute), (23.0, 58.0));
+    }
+
+    #[test]
+    fn a_moment_is_written_in_order_of_its_parts() {
+        assert_eq!(written_moment(1_700_000_000), "2023-11-14T22:13:20Z");
+        assert_eq!(written_moment(-1), "1969-12-31T23:59:59Z");
     }
 
     #[test]

@@ -13,10 +13,10 @@ mod regression;
 mod window;
 
 pub(crate) use self::{
-    clock::Moment,
+    clock::{Moment, written_moment},
     math::quantile,
     over_time::{mean, resets_collide},
-    rate::interpolate,
+    rate::{edged, interpolate},
     window::{Window, WindowFunction},
 };
 use super::{

@@ -232,40 +232,43 @@ fn instant_histogram(
 
 /// The change of an anchored or smoothed range: between values at its very edges.
 fn extended(window: &Window<'_>, counter: bool, per_second: bool) -> Option<f64> {
-    let (floats, smoothed) = (window.floats, window.mode == RangeMode::Smoothed);
-    let mut first = floats.partition_point(|&(time, _)| time <= window.start).saturating_sub(1);
+    let points = edged(window.floats, (window.start, window.end), window.mode, counter)?;
+    let mut change = points[points.len() - 1].1 - points[0].1;
+    if counter {
+        change += points.windows(2).filter(|pair| pair[1].1 < pair[0].1).map(|pair| pair[0].1).sum::<f64>();
+    }
+    Some(if per_second { change / window.range_seconds() } else { change })
+}
+
+/// The points of an anchored or smoothed range: one at its very start, those inside, one at its very end. `None` if
+/// there is nothing after its start.
+pub(crate) fn edged(
+    floats: &[(i64, f64)],
+    (start, end): (i64, i64),
+    mode: RangeMode,
+    counter: bool,
+) -> Option<Vec<(i64, f64)>> {
+    let smoothed = mode == RangeMode::Smoothed;
     let mut last = floats.len().checked_sub(1)?;
     if smoothed {
-        last = last.min(floats.partition_point(|&(time, _)| time < window.end));
+        last = last.min(floats.partition_point(|&(time, _)| time < end));
     }
-    first = first.min(last);
-    if floats[last].0 <= window.start {
+    let first = floats.partition_point(|&(time, _)| time <= start).saturating_sub(1).min(last);
+    if floats[last].0 <= start {
         return None;
     }
     let left = match floats[first] {
-        (time, _) if smoothed && time < window.start && first < last => {
-            interpolate(floats[first], floats[first + 1], window.start, counter)
+        (time, _) if smoothed && time < start && first < last => {
+            interpolate(floats[first], floats[first + 1], start, counter)
         }
         (_, value) => value,
     };
     let right = match floats[last] {
-        (time, _) if smoothed && time > window.end && last > 0 => {
-            interpolate(floats[last - 1], floats[last], window.end, counter)
-        }
+        (time, _) if smoothed && time > end && last > 0 => interpolate(floats[last - 1], floats[last], end, counter),
         (_, value) => value,
     };
-    let mut change = right - left;
-    if counter {
-        let inside = floats[first..=last].iter().filter(|(time, _)| *time > window.start && *time < window.end);
-        let mut previous = left;
-        for value in inside.map(|&(_, value)| value).chain([right]) {
-            if value < previous {
-                change += previous;
-            }
-            previous = value;
-        }
-    }
-    Some(if per_second { change / window.range_seconds() } else { change })
+    let inside = floats[first..=last].iter().copied().filter(|&(time, _)| time > start && time < end);
+    Some(std::iter::once((start, left)).chain(inside).chain([(end, right)]).collect())
 }
 
 /// The value at `time` on the line between two samples; a counter that fell in between began from zero.

@@ -30,19 +30,17 @@ impl Histogram {
         let rank = if forward { q * self.count } else { (1.0 - q) * self.count };
         let (bucket, count) =
             if forward { reach(rank, self.all_buckets()) } else { reach(rank, self.all_buckets().rev()) };
-        let Some(bucket) = bucket.map(|bucket| self.narrowed(bucket)) else {
-            return (
-                if self.sum.is_nan() { f64::NAN } else { 0.0 },
-                self.sum.is_nan().then_some(NanObservations::Result),
-            );
+        let Some(mut bucket) = bucket else {
+            // All observations are in no bucket.
+            let remark = self.sum.is_nan().then_some(NanObservations::Result);
+            return (if self.sum.is_nan() || rank == 0.0 { f64::NAN } else { 0.0 }, remark);
         };
-        if self.is_custom() {
-            if bucket.lower == f64::NEG_INFINITY {
-                return (bucket.upper, None);
-            }
-            if bucket.upper == f64::INFINITY {
-                return (bucket.lower, None);
-            }
+        match bucket {
+            Bucket { lower: f64::NEG_INFINITY, upper, .. } if upper <= 0.0 => return (upper, None),
+            Bucket { lower: f64::NEG_INFINITY, .. } => bucket.lower = 0.0,
+            Bucket { lower, upper: f64::INFINITY, .. } if self.is_custom() => return (lower, None),
+            _ if !self.is_custom() => bucket = self.narrowed(bucket),
+            _ => {}
         }
         let count = count.min(self.count);
         if count < rank {
@@ -109,19 +107,14 @@ impl Histogram {
         total
     }
 
-    /// The bucket without the side of zero on which there are no values.
+    /// The bucket around zero without the side on which there are no values. Custom buckets are all of positive values.
     fn narrowed(&self, bucket: Bucket) -> Bucket {
-        match bucket {
-            Bucket { lower: f64::NEG_INFINITY, upper, .. } if self.is_custom() && upper > 0.0 => {
-                Bucket { lower: 0.0, ..bucket }
-            }
-            Bucket { lower, upper, .. } if !self.is_custom() && lower <= 0.0 && upper >= 0.0 => {
-                match (self.negative.is_empty(), self.positive.is_empty()) {
-                    (true, false) => Bucket { lower: 0.0, ..bucket },
-                    (false, true) => Bucket { upper: 0.0, ..bucket },
-                    _ => bucket,
-                }
-            }
+        if bucket.lower > 0.0 || bucket.upper < 0.0 {
+            return bucket;
+        }
+        match (self.negative.is_empty(), self.positive.is_empty()) {
+            (true, false) => Bucket { lower: 0.0, ..bucket },
+            (false, true) => Bucket { upper: 0.0, ..bucket },
             _ => bucket,
         }
     }
