@@ -25,6 +25,7 @@ mod map;
 mod matching;
 mod plan;
 mod range;
+mod root;
 mod scalar;
 mod select_k;
 mod selector;
@@ -36,7 +37,8 @@ mod table;
 use self::table::Table;
 pub(crate) use self::{
     context::{Context, Limits, Times},
-    plan::{Plan, Root},
+    plan::Plan,
+    root::Root,
 };
 use super::{error::Error, value::Value};
 
