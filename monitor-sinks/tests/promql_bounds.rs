@@ -180,6 +180,7 @@ fn steps_samples_and_time_are_limited() {
     assert!(query.range(0, 10_999, 1).is_ok());
     assert!(query.range(0, 1, 0).unwrap_err().is_invalid_setting());
     assert!(query.range(1, 0, 1).unwrap_err().is_invalid_setting());
+    assert!(query.range(5, 10, i64::MAX).unwrap_err().is_invalid_setting());
     assert!(query.at(i64::MAX).unwrap_err().is_invalid_setting());
     let error = query.clone().max_samples(10).range(0, 1_000_000, 1000).unwrap_err();
     assert!(error.is_limit());

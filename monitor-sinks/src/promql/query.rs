@@ -139,8 +139,8 @@ impl<'a> Query<'a> {
         if end < start {
             return Err(Error::setting("end timestamp must not be before start time"));
         }
-        if is_range && step <= 0 {
-            return Err(Error::setting("the step must be at least 1 ms"));
+        if is_range && !(1..=FARTHEST).contains(&step) {
+            return Err(Error::setting("the step must be at least 1 ms, and no more than a million years"));
         }
         if is_range && (end - start) / step >= i64::try_from(self.max_steps).unwrap_or(i64::MAX) {
             return Err(Error::too_large(format!(

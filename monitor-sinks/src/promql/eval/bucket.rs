@@ -159,7 +159,10 @@ impl OfBuckets {
 
     fn figure(&self, name: &str, found: &mut Found, asked: &Asked, at: i64, context: &Context) -> f64 {
         match (&found.native, asked) {
-            (Some(Value::Histogram(histogram)), asked) => of_native(histogram, asked, name, self.spans[0], context),
+            (Some(Value::Histogram(histogram)), asked) => {
+                let span = if matches!(self.figure, Figure::Quantiles(..)) { self.vector_span } else { self.spans[0] };
+                of_native(histogram, asked, name, span, context)
+            }
             (_, Asked::Fraction { lower, upper }) => classic_fraction(*lower, *upper, &mut found.buckets),
             (_, Asked::Quantile { q, .. }) => {
                 let (value, raised) = classic_quantile(*q, &mut found.buckets);

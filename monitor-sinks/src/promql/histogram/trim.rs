@@ -1,11 +1,12 @@
 //! A histogram without the observations above or below a value.
 //!
 //! The bucket that the value falls into is split as if its observations were spread as for a quantile. The sum is
-//! corrected by what was cut off, each observation taken to be in the middle of the part that is gone.
+//! corrected by what was cut off: an observation of a bucket that goes as a whole is taken to be in its middle, one of a
+//! bucket that is split in the middle of the part that stays, as Prometheus does it.
 
 use super::{Bucket, Buckets, Histogram, quantile::exponential_part};
 
-/// What is left of a bucket, and the middle of what is gone.
+/// What is left of a bucket, and where the observations that are gone are taken to have been.
 struct Cut {
     kept: f64,
     middle: f64,

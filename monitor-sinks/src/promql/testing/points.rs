@@ -27,7 +27,7 @@ pub(super) fn parse_series(line: &str) -> Result<(Labels, Vec<Written>), String>
     let end = end_of_metric(line);
     let labels = parse_labels(&line[..end])?;
     let mut points = Vec::new();
-    for item in items(&line[end..])? {
+    for item in items(&line[end..])?.into_iter().take_while(|item| !item.starts_with('#')) {
         points.extend(parse_item(item).map_err(|message| format!("{item}: {message}"))?);
         if points.len() > MOST {
             return Err(format!("more than {MOST} points"));

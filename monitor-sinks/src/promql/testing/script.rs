@@ -170,7 +170,7 @@ impl Case {
             self.fail = Some(Message::Exactly(message.trim().to_owned()));
         } else if let Some(pattern) = line.strip_prefix("expected_fail_regexp") {
             self.fail = Some(Message::Matching(compile(pattern.trim())?));
-        } else if let Some(rest) = line.strip_prefix("expect ") {
+        } else if let Some(rest) = line.strip_prefix("expect").filter(|rest| rest.starts_with(char::is_whitespace)) {
             self.expectation(rest.trim())?;
         } else if let Ok(number) = parse_number(line) {
             self.number = Some(number);

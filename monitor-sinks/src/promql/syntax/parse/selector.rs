@@ -48,8 +48,8 @@ impl Parser<'_> {
                 return Err(Error::syntax(span, message));
             }
             matchers.push(matcher);
-            if self.peek() != &Word::Sign("}") {
-                self.expect(",", "in label matching, expected \",\" or \"}\"")?;
+            if self.peek() != &Word::Sign("}") && !self.eat(",") {
+                return Err(self.unexpected("in label matching, expected \",\" or \"}\""));
             }
         }
     }

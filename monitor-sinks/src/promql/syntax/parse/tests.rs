@@ -72,7 +72,7 @@ fn a_mistake_is_found_where_it_is() {
         ("1 == 1", "1:1: comparisons between scalars must use BOOL modifier"),
         ("x{}[0s]", "1:5: duration must be greater than 0"),
         ("x[1e40]", "1:3: duration is out of range; the longest is 1000y"),
-        ("x{a=\"1\"", "1:8: unexpected end of input in label matching, expected \",\" or \"}\", expected \",\""),
+        ("x{a=\"1\"", "1:8: unexpected end of input in label matching, expected \",\" or \"}\""),
         ("{a=~\".*\"}", "1:1: vector selector must contain at least one non-empty matcher"),
         ("'a", "1:1: the string that begins here has no closing '"),
         ("x offset 1m offset 1m", "1:13: offset may not be set multiple times"),
