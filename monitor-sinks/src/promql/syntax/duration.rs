@@ -11,6 +11,8 @@ use super::BinaryOp;
 pub(crate) enum Length {
     /// Seconds.
     Fixed(f64),
+    /// A number in arithmetic, which is seconds, too, but is written without a unit.
+    Number(f64),
     /// The step of the query.
     Step,
     /// From the first to the last instant of the query.
@@ -75,7 +77,7 @@ impl Length {
 
     fn seconds(&self, query: QueryLengths) -> Result<f64, String> {
         Ok(match self {
-            Self::Fixed(seconds) => *seconds,
+            Self::Fixed(seconds) | Self::Number(seconds) => *seconds,
             Self::Step => query.step as f64 / 1000.0,
             Self::Range => query.range as f64 / 1000.0,
             Self::Negate(inner) => -inner.seconds(query)?,
@@ -83,6 +85,14 @@ impl Length {
             Self::Greatest(left, right) => left.seconds(query)?.max(right.seconds(query)?),
             Self::Binary(op, left, right) => combine(*op, left.seconds(query)?, right.seconds(query)?)?,
         })
+    }
+
+    /// The length, where a number alone is a length in seconds.
+    pub(crate) fn alone(self) -> Self {
+        match self {
+            Self::Number(seconds) => Self::Fixed(seconds),
+            length => length,
+        }
     }
 
     /// The text of the length; inside a larger one or after `offset` with parentheses where they are needed.
@@ -93,6 +103,7 @@ impl Length {
                 millis if (millis / 1000.0 - seconds).abs() < 1e-9 => duration_text(millis as i64),
                 _ => format!("{seconds}"),
             },
+            Self::Number(seconds) => format!("{seconds}"),
             Self::Step => String::from("step()"),
             Self::Range => String::from("range()"),
             Self::Negate(inner) => format!("-{}", inner.text(true)),

@@ -13,9 +13,10 @@ impl Parser<'_> {
     /// A range or a subquery, after its opening bracket.
     pub(super) fn brackets(&mut self, expr: Expr, at: Span) -> Result<Expr, Error> {
         let length = self.span();
-        let range = self.length_expression(1)?;
+        let range = self.length_expression(1)?.alone();
         let subquery = self.eat(":");
-        let step = if subquery && self.peek() != &Word::Sign("]") { Some(self.length_expression(1)?) } else { None };
+        let step =
+            if subquery && self.peek() != &Word::Sign("]") { Some(self.length_expression(1)?.alone()) } else { None };
         let end = self.expect("]", "in a range, expected \":\" or \"]\"")?;
         for length_of in std::iter::once(&range).chain(&step) {
             positive(length_of).map_err(|message| Error::syntax(length, message))?;
@@ -63,7 +64,7 @@ impl Parser<'_> {
     }
 
     pub(super) fn offset(&mut self, mut expr: Expr, at: Span) -> Result<Expr, Error> {
-        let length = self.length_operand()?;
+        let length = self.length_operand()?.alone();
         let place = match &mut expr.kind {
             Kind::Selector(selector) | Kind::Range { selector, .. } => &mut selector.offset,
             Kind::Subquery { offset, .. } => offset,
@@ -104,7 +105,7 @@ impl Parser<'_> {
             return Err(too_deep());
         }
         let length = match *self.peek() {
-            Word::Number(seconds) => self.length_leaf(Length::Fixed(seconds)),
+            Word::Number(seconds) => self.length_leaf(Length::Number(seconds)),
             Word::Duration(millis) => self.length_leaf(Length::Fixed(millis as f64 / 1000.0)),
             Word::Sign("+") => {
                 self.at += 1;
@@ -114,6 +115,7 @@ impl Parser<'_> {
                 self.at += 1;
                 match self.length_operand()? {
                     Length::Fixed(seconds) => Length::Fixed(-seconds),
+                    Length::Number(seconds) => Length::Number(-seconds),
                     length => Length::Negate(Box::new(length)),
                 }
             }
