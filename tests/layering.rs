@@ -80,6 +80,7 @@ const SINKS: &[Row] = &[
     ("exposition", &[]),
     ("store", &["error", "util"]),
     ("query", &["error", "util", "store"]),
+    ("promql", &["util"]),
     ("sql", &["error", "util", "store", "query"]),
     ("transfer", &["error", "util", "exposition", "store", "query"]),
     ("host", &["error", "util", "exposition"]),
@@ -98,6 +99,7 @@ const CLI: &[Row] = &[
     ("care", &["exit", "arguments"]),
     ("export", &["exit", "failure", "arguments"]),
     ("import", &["exit", "failure", "arguments"]),
+    ("promql_test", &["exit", "arguments"]),
     ("sql", &["exit", "arguments"]),
 ];
 

@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Read OpenMetrics or Prometheus text with timestamps into a store
     #[command(after_help = IMPORT_NOTES)]
     Import(Import),
+    /// Run test scripts of PromQL
+    #[command(after_help = PROMQL_TEST_NOTES)]
+    PromqlTest(PromqlTest),
 }
 
 const SQL_NOTES: &str = "\
@@ -207,6 +210,28 @@ fn tag(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
+const PROMQL_TEST_NOTES: &str = "\
+A script loads series, asks questions, and says what must come out. The language is that of the test files of
+Prometheus (promql/promqltest). Each file is printed with its count of cases passed, failed and skipped, each failure
+with its line.
+
+Exit codes:
+  0  nothing failed
+  1  a case failed, or a file could not be read
+  2  the arguments make no sense";
+
+/// What scripts to run.
+#[derive(Debug, Args)]
+pub(crate) struct PromqlTest {
+    /// The scripts
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Print counts only
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
 /// Settings of the agent.
 #[derive(Debug, Args)]
 pub(crate) struct Agent {
@@ -335,6 +360,7 @@ mod tests {
             (&["export", "--db", "m.db", "--tag", "table"], "table=flights"),
             (&["import", "--db", "m.db"], "FILE"),
             (&["import", "--db", "m.db", "a.om", "--max-series", "many"], "many"),
+            (&["promql-test"], "FILE"),
         ] {
             let error = Arguments::try_parse_from(std::iter::once(&"monitor").chain(words)).unwrap_err();
             assert!(error.to_string().contains(named), "{error}");

@@ -5,9 +5,9 @@ use monitor_sinks::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// It was done: all is stored, copied, saved or sound.
+    /// It did what it was asked to: all is stored, copied, saved or sound.
     Done = 0,
-    /// It could not be done, or not to the end, or damage was found.
+    /// It could not, or not to the end, or what it was to check is not so.
     Failed = 1,
     /// The arguments make no sense. The argument parser uses the same code.
     Usage = 2,

@@ -1,9 +1,9 @@
 //! The program `monitor`.
 //!
 //! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor sql` asks one, `monitor
-//! export` and `monitor import` take values out of one and into one; `backup`, `check` and `salvage` take care of one.
-//! What is printed is for people, but for what they ask to have as JSON; everything that went wrong goes to standard error.
-//! Scripts branch on the exit code, see `exit`.
+//! export` and `monitor import` take values out of one and into one; `backup`, `check` and `salvage` take care of one;
+//! `monitor promql-test` runs test scripts of PromQL. What is printed is for people, but for what they ask to have as JSON;
+//! everything that went wrong goes to standard error. Scripts branch on the exit code, see `exit`.
 
 mod agent;
 mod arguments;
@@ -14,6 +14,7 @@ mod export;
 mod failure;
 mod import;
 mod instant;
+mod promql_test;
 mod sql;
 #[cfg(unix)]
 mod stop;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Salvage(copy) => care::salvage(&copy).map_err(Failure::Store),
         Command::Export(export) => export::run(&export),
         Command::Import(import) => import::run(&import),
+        Command::PromqlTest(scripts) => Ok(promql_test::run(&scripts)),
         Command::Sql(question) => sql::run(&question).map_err(Failure::Store),
     };
     let exit = result.unwrap_or_else(|failure| {

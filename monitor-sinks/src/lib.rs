@@ -8,6 +8,7 @@
 //! sql       SELECT statements, and the tables that older scripts know
 //! transfer  export and import of values
 //! query     functions, series, distributions over a window
+//! promql    PromQL over any source of series
 //! host      what machine, container and process use
 //! store     the file: schema, lease, row codec, writer, reader
 //! exposition  the Prometheus and OpenMetrics text formats, line by line
@@ -26,6 +27,7 @@
 //!
 //! - `sqlite` (default): the store, over a SQLite that is compiled in.
 //! - `host` (default): sampling of the host.
+//! - `promql`: PromQL over any source of series.
 //! - `sqlite-system`: the same store, over the SQLite library of the system, 3.45.3 or newer.
 
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
@@ -34,6 +36,8 @@ mod error;
 mod exposition;
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
 pub mod host;
+#[cfg(feature = "promql")]
+pub mod promql;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod query;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
@@ -44,7 +48,7 @@ pub mod sql;
 pub mod store;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod transfer;
-#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+#[cfg(any(feature = "promql", feature = "sqlite", feature = "sqlite-system"))]
 mod util;
 
 #[cfg(all(test, any(feature = "sqlite", feature = "sqlite-system")))]

@@ -1,0 +1,90 @@
+//! Functions of ranges.
+
+use super::{
+    Context, Node, Sample, Table, Vector,
+    range::Range,
+    scalar::Scalar,
+    table::{Meta, Renaming},
+};
+use crate::promql::{
+    error::Error,
+    function::{Window, WindowFunction},
+    syntax::{RangeMode, Span},
+};
+
+/// A function of the samples of each series in a range.
+pub(super) struct RangeCall {
+    function: WindowFunction,
+    range: Range,
+    scalars: Vec<Scalar>,
+    /// The place of the first argument.
+    span: Span,
+    drop_name: bool,
+    names: Renaming,
+}
+
+/// Functions that know what to do at the edges of an anchored range, and of a smoothed one.
+const ANCHORED: [&str; 5] = ["changes", "delta", "increase", "rate", "resets"];
+const SMOOTHED: [&str; 3] = ["delta", "increase", "rate"];
+
+impl RangeCall {
+    pub(super) fn new(
+        name: &str,
+        function: WindowFunction,
+        range: Range,
+        scalars: Vec<Scalar>,
+        span: Span,
+    ) -> Result<Self, Error> {
+        let (mode, able): (_, &[&str]) = match range.mode() {
+            RangeMode::Plain => ("", &[]),
+            RangeMode::Anchored => ("anchored", &ANCHORED),
+            RangeMode::Smoothed => ("smoothed", &SMOOTHED),
+        };
+        if !mode.is_empty() && !able.contains(&name) {
+            let able = able.join(", ");
+            return Err(Error::evaluation(format!("{mode} modifier can only be used with: {able} - not with {name}")));
+        }
+        // The first and the last value are still values of the metric.
+        let drop_name = !matches!(name, "last_over_time" | "first_over_time");
+        Ok(Self { function, range, scalars, span, drop_name, names: Renaming::default() })
+    }
+}
+
+impl Node for RangeCall {
+    fn eval(&mut self, at: i64, context: &mut Context) -> Vector {
+        let mut scalars = Vec::with_capacity(self.scalars.len());
+        for scalar in &mut self.scalars {
+            scalars.push(scalar.eval(at, context)?);
+        }
+        self.range.move_to(at, context)?;
+        let (start, end) = self.range.bounds(at);
+        let series = self.range.series();
+        let mut vector = Vec::new();
+        for samples in self.range.samples() {
+            context.check(samples.floats.len() + samples.histograms.len())?;
+            let window = Window {
+                floats: samples.floats,
+                histograms: samples.histograms,
+                start,
+                end,
+                at,
+                mode: self.range.mode(),
+                labels: series.labels(samples.id),
+                scalars: &scalars,
+                span: self.span,
+                remarks: &context.remarks,
+            };
+            if let Some(value) = (self.function)(&window)? {
+                let drop_name = self.drop_name;
+                let rename = |meta: &Meta| Meta { labels: meta.labels.clone(), drop_name: meta.drop_name || drop_name };
+                vector.push(Sample { id: self.names.of(samples.id, series, rename), value });
+            }
+        }
+        context.pass(&vector)?;
+        Ok(vector)
+    }
+
+    fn series(&self) -> &Table {
+        &self.names.table
+    }
+}

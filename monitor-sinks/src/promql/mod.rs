@@ -1,0 +1,55 @@
+//! PromQL over any source of series: questions in text, answers in typed values.
+//!
+//! ```text
+//! builder    expressions from Rust, as text
+//! query      a question: text, times, limits ──► answer
+//! eval       nodes that give a vector at each instant
+//! function   what is computed from a sample or a range
+//! syntax     text ──► words ──► checked expression ──► text
+//! source     where series come from; memory, one that is there for tests
+//! histogram  native histograms
+//! testing    scripts that load series, ask, and say what must come out
+//! ```
+//!
+//! The semantics are those of Prometheus 3: ranges exclude their left edge, a sample stands for its series for five
+//! minutes, a name goes when the question is answered and not before. What Prometheus calls experimental is on: fill
+//! modifiers, anchored and smoothed ranges, arithmetic on durations, all functions but `integral`. Start timestamps
+//! are not known.
+//!
+//! Invariants:
+//!
+//! - No text, no data and no limit makes this panic, overflow the stack or run on. The text is limited before it is read
+//!   (64 KiB), its nesting while it is read, its regular expressions when they are compiled; steps, samples and time are
+//!   limited while it is evaluated.
+//! - A source is asked once for each distinct selector of a question.
+//! - What a question holds in memory is counted: samples read, values kept by subqueries, the vectors of one instant,
+//!   and the answer. A number counts 1 and takes 16 to 32 bytes; a histogram counts by its size.
+
+#![allow(clippy::float_cmp, reason = "numbers, and bounds of buckets, are compared as exactly as PromQL says")]
+
+mod annotation;
+mod builder;
+mod error;
+mod eval;
+mod function;
+mod histogram;
+mod labels;
+mod matcher;
+mod memory;
+mod query;
+mod source;
+mod syntax;
+pub mod testing;
+mod value;
+
+pub use self::{
+    builder::{Expression, metric, number},
+    error::Error,
+    histogram::{Histogram, Reset},
+    labels::Labels,
+    matcher::{MatchOp, Matcher},
+    memory::Memory,
+    query::{Answer, Query, format, selected_names},
+    source::{Metadata, Select, Series, Source, Sources},
+    value::{Data, Element, Line, Point, Value, is_stale, stale},
+};

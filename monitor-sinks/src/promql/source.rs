@@ -1,0 +1,184 @@
+//! Where series come from.
+//!
+//! The engine asks a source once for each distinct set of matchers of a question, over the whole time that the
+//! question looks at, and keeps the samples until it is answered. So a source decodes nothing twice for one question,
+//! and need not keep anything between calls.
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use super::{error::Error, histogram::Histogram, labels::Labels, matcher::Matcher};
+
+/// Something that has series.
+///
+/// Several sources are put together by [`Sources`].
+///
+/// # Examples
+///
+/// A source with one series that is its own clock:
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use monitor_sinks::promql::{Data, Error, Labels, Query, Select, Series, Source};
+///
+/// struct Clock;
+///
+/// impl Source for Clock {
+///     fn select(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), Error> {
+///         let labels = Labels::new([("__name__", "clock_seconds")]);
+///         if select.wants(&labels) {
+///             let first = select.from.div_euclid(1000) + 1;
+///             let floats = (first..=select.to.div_euclid(1000)).map(|second| (second * 1000, second as f64));
+///             let _ = give(Series::new(labels).with_floats(floats));
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let answer = Query::new(&Clock, "clock_seconds").at(42_000).unwrap();
+/// let Data::Vector(elements) = answer.data() else { panic!() };
+/// assert_eq!(elements[0].value.as_float(), Some(42.0));
+/// ```
+pub trait Source {
+    /// Gives every series that all matchers accept, with its samples in `(from, to]`, one series after the other.
+    ///
+    /// Series may come in any order. Samples of a series are ordered by time, at most one an instant; markers of
+    /// [`stale`](super::stale) included. Samples outside of the time may be given and are ignored. When `give` breaks,
+    /// a limit was hit: return `Ok(())` at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::from_source`], if the data cannot be read.
+    fn select(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), Error>;
+
+    /// What is known of metrics beyond their samples. Without an implementation: nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::from_source`], if the data cannot be read.
+    fn metadata(&self) -> Result<Vec<Metadata>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// Several sources as one: series of the same labels become one series.
+pub struct Sources<'a>(Vec<&'a dyn Source>);
+
+/// Which series are asked for, and when.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Select<'a> {
+    /// Conditions, all of which must hold.
+    pub matchers: &'a [Matcher],
+    /// Samples are wanted after this instant, in milliseconds since 1970.
+    pub from: i64,
+    /// Samples are wanted up to this instant, which is included.
+    pub to: i64,
+}
+
+/// A series with samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    pub(crate) labels: Labels,
+    pub(crate) floats: Vec<(i64, f64)>,
+    pub(crate) histograms: Vec<(i64, Arc<Histogram>)>,
+}
+
+/// What a metric is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// Its name.
+    pub name: String,
+    /// `counter`, `gauge`, `histogram`, `summary` or `unknown`.
+    pub kind: String,
+    /// What it tells, in words.
+    pub help: String,
+    /// Its unit, such as `seconds`; empty if it has none.
+    pub unit: String,
+}
+
+impl Select<'_> {
+    /// Whether a series with these labels is asked for.
+    #[must_use]
+    pub fn wants(&self, labels: &Labels) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches_labels(labels))
+    }
+
+    /// The name that a series must have, if one is given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        let is_name = |matcher: &&Matcher| matcher.label == super::labels::NAME && matcher.op == super::MatchOp::Equal;
+        self.matchers.iter().find(is_name).map(Matcher::value)
+    }
+}
+
+impl Series {
+    /// A series without samples.
+    #[must_use]
+    pub fn new(labels: Labels) -> Self {
+        Self { labels, floats: Vec::new(), histograms: Vec::new() }
+    }
+
+    /// With these samples, as milliseconds since 1970 and values, ordered by time.
+    #[must_use]
+    pub fn with_floats(mut self, floats: impl IntoIterator<Item = (i64, f64)>) -> Self {
+        self.floats.extend(floats);
+        self
+    }
+
+    /// With these histograms, ordered by time.
+    #[must_use]
+    pub fn with_histograms(mut self, histograms: impl IntoIterator<Item = (i64, Arc<Histogram>)>) -> Self {
+        self.histograms.extend(histograms);
+        self
+    }
+
+    /// What tells it from other series.
+    #[must_use]
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
+
+impl Metadata {
+    /// A metric of a kind; without help and unit.
+    #[must_use]
+    pub fn new(name: &str, kind: &str) -> Self {
+        Self { name: name.to_owned(), kind: kind.to_owned(), help: String::new(), unit: String::new() }
+    }
+}
+
+impl<'a> Sources<'a> {
+    /// These sources; where several have a sample at one instant, the first of them counts.
+    pub fn new(sources: impl IntoIterator<Item = &'a dyn Source>) -> Self {
+        Self(sources.into_iter().collect())
+    }
+}
+
+impl Source for Sources<'_> {
+    fn select(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), Error> {
+        let mut flow = ControlFlow::Continue(());
+        for source in &self.0 {
+            source.select(select, &mut |series| {
+                flow = give(series);
+                flow
+            })?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn metadata(&self) -> Result<Vec<Metadata>, Error> {
+        let mut all: Vec<Metadata> = Vec::new();
+        for source in &self.0 {
+            for metric in source.metadata()? {
+                if all.iter().all(|known| known.name != metric.name) {
+                    all.push(metric);
+                }
+            }
+        }
+        Ok(all)
+    }
+}
