@@ -193,8 +193,17 @@ impl Query {
         self.refuse(Part::ALL, "stats() answers for one function as a whole", "ask for groups() or steps()")?;
         let asked = self.checked(SystemTime::now())?;
         let reader = self.store.reader()?;
-        let all = reader.series(Some(&function::METRICS))?;
-        let path = self.selector().function(name, &all)?;
+        // A path ends in the name of a function, and the name of a method in its last part.
+        let end = name.rsplit("::").next().unwrap_or(name);
+        let mut all = reader.series_ending(&function::METRICS, end)?;
+        let path = match self.selector().function(name, &all) {
+            Ok(path) => path,
+            // Which names there are instead is known from all of them.
+            Err(_) => {
+                all = reader.series(Some(&function::METRICS))?;
+                self.selector().function(name, &all)?
+            }
+        };
         let matching: Vec<StoredSeries> =
             all.into_iter().filter(|series| self.keeps(series) && select::path(series) == path).collect();
         let gathered = gather(&reader, asked, &matching, false)?;

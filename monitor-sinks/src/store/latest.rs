@@ -6,17 +6,19 @@ use rusqlite::{Connection, params};
 
 /// Notes the values of `samples`, which are numbered, as of `ts`. Not-a-number has no plain form and is left out.
 pub(super) fn write(connection: &Connection, ts: i64, samples: &[(u64, Sample<'_>)]) -> rusqlite::Result<()> {
-    let mut upsert = connection.prepare_cached(
-        "INSERT INTO last_value(series, ts, value) VALUES(?1, ?2, ?3)
-         ON CONFLICT(series) DO UPDATE SET ts = excluded.ts, value = excluded.value",
-    )?;
+    // Nearly all are there already, and an update is cheaper than an insertion that turns into one.
+    let mut update = connection.prepare_cached("UPDATE last_value SET ts = ?2, value = ?3 WHERE series = ?1")?;
+    let mut insert = connection.prepare_cached("INSERT INTO last_value(series, ts, value) VALUES(?1, ?2, ?3)")?;
     for (series, sample) in samples {
         let value = match sample.value {
             Value::Counter { total, .. } => total.as_f64(),
             Value::Gauge(value) if !value.is_nan() => value,
             _ => continue,
         };
-        upsert.execute(params![series.cast_signed(), ts, value])?;
+        let row = params![series.cast_signed(), ts, value];
+        if update.execute(row)? == 0 {
+            insert.execute(row)?;
+        }
     }
     Ok(())
 }

@@ -85,6 +85,11 @@ impl Reader {
         Ok(())
     }
 
+    /// The series called one of `names` with a label whose value ends in `end`; perhaps others.
+    pub(crate) fn series_ending(&self, names: &[&str], end: &str) -> Result<Vec<StoredSeries>, Error> {
+        series::load_with(&self.connection, Some(names), &series::written_end(end)).map_err(|error| self.failed(error))
+    }
+
     /// The series called one of `names`, or all of them, of one name in the order of service and labels.
     pub(crate) fn series(&self, names: Option<&[&str]>) -> Result<Vec<StoredSeries>, Error> {
         series::load(&self.connection, names).map_err(|error| self.failed(error))

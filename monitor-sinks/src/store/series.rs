@@ -85,23 +85,37 @@ pub(super) fn enter(
 /// The series called one of `names`, or all of them, of one name in the order of service and labels. Entries that make no
 /// sense are left out.
 pub(super) fn load(connection: &Connection, names: Option<&[&str]>) -> rusqlite::Result<Vec<StoredSeries>> {
+    load_with(connection, names, "")
+}
+
+/// As [`load`], but only series in whose labels, as they are written, `part` occurs.
+pub(super) fn load_with(
+    connection: &Connection,
+    names: Option<&[&str]>,
+    part: &str,
+) -> rusqlite::Result<Vec<StoredSeries>> {
     let columns = "SELECT id, name, kind, unit, service, labels FROM series";
     let mut found = Vec::new();
     let mut take = |row: &rusqlite::Row<'_>| {
         let id: i64 = row.get(0)?;
-        let labels = serde_json::from_str(row.get_ref(5)?.as_str()?);
-        if let (Ok(id), Some(kind), Ok(labels)) = (u64::try_from(id), kind_of(row.get(2)?), labels) {
+        let text = row.get_ref(5)?.as_str()?;
+        if !part.is_empty() && !text.contains(part) {
+            return Ok(());
+        }
+        if let (Ok(id), Some(kind), Some(labels)) = (u64::try_from(id), kind_of(row.get(2)?), parse(text)) {
             found.push(StoredSeries { id, name: row.get(1)?, kind, unit: row.get(3)?, service: row.get(4)?, labels });
         }
         Ok::<_, rusqlite::Error>(())
     };
     match names {
         None => {
-            let mut statement = connection.prepare(&format!("{columns} ORDER BY name, service, labels"))?;
+            // In the order of the table, which is read faster than it is looked up in the order of an index.
+            let mut statement = connection.prepare(columns)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 take(row)?;
             }
+            found.sort_by(|a, b| (&a.name, &a.service, &a.labels).cmp(&(&b.name, &b.service, &b.labels)));
         }
         Some(names) => {
             // By name, through the unique index.
@@ -119,7 +133,7 @@ pub(super) fn load(connection: &Connection, names: Option<&[&str]>) -> rusqlite:
 
 /// Whether a series of this kind and with these labels can be loaded.
 pub(super) fn is_readable(kind: i64, labels: &str) -> bool {
-    kind_of(kind).is_some() && serde_json::from_str::<BTreeMap<String, String>>(labels).is_ok()
+    kind_of(kind).is_some() && parse(labels).is_some()
 }
 
 /// The numbers of the series that come from `origin`, ascending.
@@ -127,6 +141,43 @@ pub(super) fn of_origin(connection: &Connection, origin: Origin) -> rusqlite::Re
     let mut statement = connection.prepare("SELECT id FROM series WHERE source = ?1 AND id >= 0 ORDER BY id")?;
     let ids = statement.query_map([origin.source()], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?;
     ids.collect()
+}
+
+/// The labels that [`canonical`] has written as `text`, or any other program as an object of texts.
+fn parse(text: &str) -> Option<BTreeMap<String, String>> {
+    // Without escapes, which is the rule, a quotation mark is the end of a text, and no general parser is needed.
+    plain(text).or_else(|| serde_json::from_str(text).ok())
+}
+
+fn plain(text: &str) -> Option<BTreeMap<String, String>> {
+    if text.contains('\\') {
+        return None;
+    }
+    if text == "{}" {
+        return Some(BTreeMap::new());
+    }
+    let mut parts = text.split('"');
+    let mut labels = BTreeMap::new();
+    let mut before = "{";
+    while parts.next()? == before {
+        let key = parts.next()?;
+        if parts.next()? != ":" {
+            return None;
+        }
+        labels.insert(key.to_owned(), parts.next()?.to_owned());
+        before = ",";
+        let mut rest = parts.clone();
+        if rest.next()? == "}" {
+            return rest.next().is_none().then_some(labels);
+        }
+    }
+    None
+}
+
+/// How a text ends within the labels of a series, as they are written.
+pub(crate) fn written_end(text: &str) -> String {
+    let written = serde_json::to_string(text).unwrap_or_default();
+    written.strip_prefix('"').unwrap_or_default().to_owned()
 }
 
 /// Labels as one JSON object with sorted keys and no spaces: equal labels are equal text.
@@ -158,5 +209,21 @@ mod tests {
         let text = canonical(&[label("b", "quote \" nul \0"), label("a", "grün")]);
         assert_eq!(text, r#"{"a":"grün","b":"quote \" nul \u0000"}"#);
         assert_eq!(canonical(&[]), "{}");
+    }
+
+    #[test]
+    fn labels_are_read_as_they_were_written_whatever_is_in_them() {
+        let texts = ["", "a", "\",\"", "\":\"", "\\", "{}", "a\"b", "grün \u{0} \n", ",", ":", "\""];
+        for key in texts {
+            for value in texts {
+                let labels = [(key.to_owned(), value.to_owned()), (String::from("z"), String::from("last"))];
+                assert_eq!(parse(&canonical(&labels)), Some(labels.into()), "{key:?} {value:?}");
+                assert!(canonical(&[(key.to_owned(), value.to_owned())]).contains(&written_end(value)));
+            }
+        }
+        assert_eq!(parse("{ \"a\" : \"b\" }"), Some([(String::from("a"), String::from("b"))].into()));
+        for wrong in ["", "{", "[]", "{\"a\"}", "{\"a\":1}", "{\"a\":\"b\"", "{\"a\":\"b\",}", "{\"a\":\"b\"}\"\""] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
     }
 }

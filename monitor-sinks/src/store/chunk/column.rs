@@ -121,6 +121,15 @@ pub(super) fn take_integers(
 
 /// Appends a column of floats.
 pub(super) fn put_floats(out: &mut Vec<u8>, values: &[f64]) {
+    put_fractional(out, values, &[Trend::Close, Trend::Loose]);
+}
+
+/// Appends a column of floats that were added up, each close to the one before. Faster than [`put_floats`].
+pub(super) fn put_sums(out: &mut Vec<u8>, values: &[f64]) {
+    put_fractional(out, values, &[Trend::Sum]);
+}
+
+fn put_fractional(out: &mut Vec<u8>, values: &[f64], trends: &[Trend]) {
     let Some(&first) = values.first() else { return out.push(CONSTANT) };
     let head = first.to_bits().reverse_bits();
     let mut best = runs(head, differing(values));
@@ -133,7 +142,7 @@ pub(super) fn put_floats(out: &mut Vec<u8>, values: &[f64]) {
             put_integers(&mut candidate, &whole);
             keep_shorter(&mut best, Some(candidate));
         }
-        for trend in [Trend::Close, Trend::Loose] {
+        for &trend in trends {
             keep_shorter(&mut best, packed::encode(PACKED, values, trend));
         }
     }

@@ -16,8 +16,8 @@
 //!
 //! Fractional totals are the sum of all increases, rounded at each step. So the increases are kept, and of the totals
 //! only by how many representable floats each is off the sum of the one before and the increase: mostly none. It takes
-//! less than both columns. Where the increases are the differences, bit by bit, the totals alone are kept if that is
-//! shorter.
+//! less than both columns. Where the increases are the differences, bit by bit, as sealing makes them, the totals alone
+//! are kept.
 
 use monitor_core::Number;
 
@@ -156,22 +156,18 @@ fn take_whole(
 /// Appends fractional entries, of which there is at least one. Returns their flags.
 fn put_fractional(out: &mut Vec<u8>, entries: &[(f64, f64)]) -> u8 {
     let (totals, increases): (Vec<f64>, Vec<f64>) = entries.iter().copied().unzip();
-    let corrections: Vec<i64> =
-        entries.windows(2).map(|pair| order(pair[1].0).wrapping_sub(order(canonical(pair[0].0 + pair[1].1)))).collect();
-    let mut best = totals[0].to_le_bytes().to_vec();
-    column::put_floats(&mut best, &increases);
-    column::put_integers(&mut best, &corrections);
-    let mut flags = 0;
     let is_difference = |pair: &[(f64, f64)]| canonical(pair[1].0 - pair[0].0).to_bits() == pair[1].1.to_bits();
     if entries.windows(2).all(is_difference) {
-        let mut candidate = increases[0].to_le_bytes().to_vec();
-        column::put_floats(&mut candidate, &totals);
-        if candidate.len() <= best.len() {
-            (best, flags) = (candidate, DIFFERENCES);
-        }
+        out.extend(increases[0].to_le_bytes());
+        column::put_sums(out, &totals);
+        return DIFFERENCES;
     }
-    out.append(&mut best);
-    flags
+    let corrections: Vec<i64> =
+        entries.windows(2).map(|pair| order(pair[1].0).wrapping_sub(order(canonical(pair[0].0 + pair[1].1)))).collect();
+    out.extend(totals[0].to_le_bytes());
+    column::put_floats(out, &increases);
+    column::put_integers(out, &corrections);
+    0
 }
 
 fn take_fractional(

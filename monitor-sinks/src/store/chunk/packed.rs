@@ -38,6 +38,8 @@ pub(super) enum Trend {
     Close,
     /// They do not.
     Loose,
+    /// Each is close to the one before, and they have no base or lower precision in common that would be worth looking for.
+    Sum,
     /// They do not, and they are small and have no factor in common that would be worth looking for.
     Small,
 }
@@ -46,6 +48,7 @@ pub(super) enum Trend {
 pub(super) fn encode<T: Number>(form: u8, values: &[T], trend: Trend) -> Option<Vec<u8>> {
     let (delta, mode) = match trend {
         Trend::Close => (DeltaSpec::TryConsecutive(1), ModeSpec::Auto),
+        Trend::Sum => (DeltaSpec::TryConsecutive(1), ModeSpec::Classic),
         Trend::Loose => (DeltaSpec::NoOp, ModeSpec::Auto),
         Trend::Small => (DeltaSpec::NoOp, ModeSpec::Classic),
     };
