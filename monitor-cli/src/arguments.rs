@@ -140,7 +140,7 @@ pub(crate) struct Export {
     #[arg(long, value_name = "FILE")]
     pub(crate) db: PathBuf,
 
-    /// The form: csv, jsonl or openmetrics
+    /// The form: csv, jsonl, openmetrics, or sqlite for a file with the tables app_metrics and system_metrics
     #[arg(long, value_name = "FORMAT", default_value = "csv", value_parser = formats())]
     pub(crate) format: String,
 
@@ -201,8 +201,11 @@ pub(crate) struct Import {
     pub(crate) json: bool,
 }
 
+/// The form that is a database of its own.
+pub(crate) const SQLITE: &str = "sqlite";
+
 fn formats() -> PossibleValuesParser {
-    Format::ALL.map(Format::name).into()
+    Format::ALL.map(Format::name).into_iter().chain([SQLITE]).collect::<Vec<_>>().into()
 }
 
 fn tag(text: &str) -> Result<(String, String), String> {

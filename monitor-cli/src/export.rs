@@ -11,13 +11,21 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use monitor_sinks::{Exported, Format, Query, Store};
+use indicatif::ProgressBar;
+use monitor_sinks::{Exported, Format, Query, Store, TableExport};
 use serde_json::json;
 
-use crate::{arguments::Export, exit::Exit, failure::Failure};
+use crate::{
+    arguments::{Export, SQLITE},
+    exit::Exit,
+    failure::Failure,
+};
 
 /// Exports what the arguments select.
 pub(crate) fn run(export: &Export) -> Result<Exit, Failure> {
+    if export.format == SQLITE {
+        return tables(export).map(|()| Exit::Done);
+    }
     let format: Format = export.format.parse()?;
     let query = query(export)?;
     match &export.output {
@@ -35,6 +43,36 @@ pub(crate) fn run(export: &Export) -> Result<Exit, Failure> {
         },
     }
     Ok(Exit::Done)
+}
+
+/// Writes everything as plain tables.
+fn tables(export: &Export) -> Result<(), Failure> {
+    let Some(path) = &export.output else {
+        return Err(Failure::Usage(String::from("--format sqlite writes a file; name it with --output FILE")));
+    };
+    let is_selected = export.metric.is_some() || export.service.is_some() || !export.tag.is_empty();
+    if is_selected || export.from.is_some() || export.to.is_some() {
+        return Err(Failure::Usage(String::from(
+            "--format sqlite writes everything; leave --metric, --service, --tag, --from and --to out, or choose another form",
+        )));
+    }
+    let bar = ProgressBar::new(100);
+    let written = Store::open_read_only(&export.db)?
+        .export_tables(path, |so_far| bar.set_position((so_far.share * 100.0) as u64));
+    bar.finish_and_clear();
+    let TableExport { app_rows, system_rows, warnings, .. } = written?;
+    let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let summary = if export.json {
+        json!({"app_rows": app_rows, "system_rows": system_rows, "warnings": warnings}).to_string()
+    } else {
+        let damaged = warnings.iter().map(|warning| format!("\nmonitor export: damaged and left out: {warning}"));
+        format!(
+            "monitor export: {app_rows} rows of app_metrics, {system_rows} of system_metrics{}",
+            damaged.collect::<String>()
+        )
+    };
+    let _ = writeln!(io::stdout(), "{summary}");
+    Ok(())
 }
 
 fn query(export: &Export) -> Result<Query, Failure> {

@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Signals(io::Error),
     /// The store, or what it was given.
     Store(Error),
+    /// Arguments that do not go together.
+    Usage(String),
     /// A file that was named cannot be used.
     File { doing: &'static str, path: PathBuf, source: io::Error },
 }
@@ -22,6 +24,7 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Signals(_) | Self::File { .. } => Exit::Failed,
+            Self::Usage(_) => Exit::Usage,
             Self::Store(error) => Exit::of(error),
         }
     }
@@ -37,6 +40,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signals(error) => write!(f, "cannot wait for signals: {error}"),
+            Self::Usage(message) => f.write_str(message),
             Self::Store(error) => error.fmt(f),
             Self::File { doing, path, source } => write!(f, "cannot {doing} {}: {source}", path.display()),
         }

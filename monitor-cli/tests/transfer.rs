@@ -73,6 +73,18 @@ fn a_window_and_a_selection_narrow_what_is_written_to_a_file() {
 }
 
 #[test]
+fn a_database_with_plain_tables_is_a_form_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    monitor(&["import", "--db", "m.db", "-"], folder, TEXT);
+    let exported = monitor(&["export", "--db", "m.db", "--format", "sqlite", "-o", "plain.db", "--json"], folder, "");
+    assert!(exported.status.success(), "{}", text(&exported.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&exported.stdout).unwrap();
+    assert_eq!((summary["app_rows"].as_u64(), summary["system_rows"].as_u64()), (Some(3), Some(0)), "{summary}");
+    assert!(fs::read(folder.join("plain.db")).unwrap().starts_with(b"SQLite format 3"));
+}
+
+#[test]
 fn a_reader_that_has_enough_is_no_failure() {
     let folder = tempfile::tempdir().unwrap();
     let many: Vec<String> = (0..20_000).map(|second| format!("gauge 1.5 {}\n", 1_700_000_000 + second)).collect();
@@ -101,6 +113,8 @@ fn each_failure_is_one_line_and_leaves_no_file() {
         (&["export", "--db", "none.db"], 1, "none.db"),
         (&["export", "--db", "m.db", "--metric", "rows_totl", "-o", "out"], 1, "rows_total"),
         (&["export", "--db", "m.db", "-o", "none/out"], 1, "none/out"),
+        (&["export", "--db", "m.db", "--format", "sqlite"], 2, "--output"),
+        (&["export", "--db", "m.db", "--format", "sqlite", "-o", "out", "--metric", "rows"], 2, "leave --metric"),
         (&["export", "--db", "m.db", "--from", "now", "--to", "1h"], 2, "earlier time first"),
     ] {
         let output = monitor(arguments, folder, "");
