@@ -140,7 +140,7 @@ pub(crate) struct Export {
     #[arg(long, value_name = "FILE")]
     pub(crate) db: PathBuf,
 
-    /// The form: csv, jsonl, openmetrics, or sqlite for a file with the tables app_metrics and system_metrics
+    /// The form: csv, jsonl, openmetrics, or sqlite: a file with the tables `app_metrics` and `system_metrics`
     #[arg(long, value_name = "FORMAT", default_value = "csv", value_parser = formats())]
     pub(crate) format: String,
 

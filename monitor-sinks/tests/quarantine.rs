@@ -3,9 +3,6 @@
 
 mod common;
 
-#[path = "common/random.rs"]
-mod random;
-
 use std::{
     fs,
     io::{Seek, SeekFrom, Write},
@@ -13,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use common::random::Random;
 use common::{
     Feed, builder,
     damaged::{PAGE, SERIES, record},
@@ -20,7 +18,6 @@ use common::{
 };
 use monitor_core::{MetricKind, Number, Sample, Value};
 use monitor_sinks::{Retention, Store, store::bench::Recorder};
-use random::Random;
 use rusqlite::Connection;
 
 /// Flushes that the store in `small` has.

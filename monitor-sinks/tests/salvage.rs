@@ -3,21 +3,18 @@
 
 mod common;
 
-#[path = "common/random.rs"]
-mod random;
-
 use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
+use common::random::Random;
 use common::{
     damaged::{ALL_SERIES, PAGE, STEPS, gauge, increase, points, record},
     start,
 };
 use monitor_sinks::{Salvage, Store};
-use random::Random;
 use rusqlite::Connection;
 
 /// A folder with a store, and the bytes of its file.

@@ -2,8 +2,6 @@
 #![cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 
 mod common;
-#[path = "common/random.rs"]
-mod random;
 
 use std::{
     fs,
@@ -12,9 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::random::Random;
 use common::{Feed, Tmpfs, start};
 use monitor_sinks::{Error, Monitor, SqlValue, Store};
-use random::Random;
 
 /// A store that is being recorded to, with a few values.
 fn store(path: &Path) -> (Store, Monitor, Feed) {

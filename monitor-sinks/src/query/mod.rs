@@ -195,14 +195,15 @@ impl Query {
         let reader = self.store.reader()?;
         // A path ends in the name of a function, and the name of a method in its last part.
         let end = name.rsplit("::").next().unwrap_or(name);
-        let mut all = reader.series_ending(&function::METRICS, end)?;
-        let path = match self.selector().function(name, &all) {
-            Ok(path) => path,
+        let is_end = |series: &StoredSeries| series.label(function::FUNCTION).ends_with(end);
+        let mut all =
+            reader.series_that(|series| function::METRICS.contains(&series.name.as_str()) && is_end(series))?;
+        let path = if let Ok(path) = self.selector().function(name, &all) {
+            path
+        } else {
             // Which names there are instead is known from all of them.
-            Err(_) => {
-                all = reader.series(Some(&function::METRICS))?;
-                self.selector().function(name, &all)?
-            }
+            all = reader.series(Some(&function::METRICS))?;
+            self.selector().function(name, &all)?
         };
         let matching: Vec<StoredSeries> =
             all.into_iter().filter(|series| self.keeps(series) && select::path(series) == path).collect();

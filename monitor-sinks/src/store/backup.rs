@@ -111,7 +111,7 @@ fn copy(reader: &Reader, to: &Path, mut progress: impl FnMut(BackupProgress)) ->
 
 /// Sees that the copy at `path` can be opened and has the newest row.
 fn verify(path: &Path, newest: Option<i64>) -> Result<(), Error> {
-    if Reader::open(&Arc::from(path))?.newest()? == newest {
+    if Reader::open(&Arc::from(path), &Arc::default())?.newest()? == newest {
         return Ok(());
     }
     Err(Kind::Incomplete { path: path.to_owned() }.into())

@@ -93,7 +93,7 @@ impl Hourly {
     /// Tells some functions of the hour, and forgets the hours that are too old. Returns whether all is done.
     pub(super) fn slice(&mut self, connection: &mut Connection) -> rusqlite::Result<bool> {
         let Some(left) = &mut self.left else {
-            self.left = Some(functions(series::load(connection, Some(&[CALLS, DURATION]))?));
+            self.left = Some(functions(series::load(connection, &[CALLS, DURATION])?));
             return Ok(false);
         };
         let functions = left.split_off(left.len().saturating_sub(SLICE));

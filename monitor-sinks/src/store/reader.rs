@@ -13,7 +13,9 @@ use super::{
     latest,
     lease::Quiet,
     origin::Origin,
-    plan, schema,
+    plan,
+    roster::Roster,
+    schema,
     series::{self, StoredSeries},
     slow,
     tier::Tier,
@@ -38,6 +40,7 @@ impl Window {
 pub(crate) struct Reader {
     connection: Connection,
     path: Arc<Path>,
+    roster: Arc<Roster>,
     /// Keeps writers away, if there was none. After the connection, which relies on it.
     quiet: Option<Quiet>,
     /// Whether writers were let in that the connection does not know of.
@@ -45,9 +48,9 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(path: &Arc<Path>) -> Result<Self, Error> {
+    pub(super) fn open(path: &Arc<Path>, roster: &Arc<Roster>) -> Result<Self, Error> {
         let (connection, quiet) = schema::open_read_only(path)?;
-        Ok(Self { connection, path: Arc::clone(path), quiet, is_paused: false })
+        Ok(Self { connection, path: Arc::clone(path), roster: Arc::clone(roster), quiet, is_paused: false })
     }
 
     /// A transaction that sees the store as it is at its first look, until it is dropped.
@@ -80,19 +83,19 @@ impl Reader {
             self.is_paused = true;
         }
         if self.is_paused {
-            *self = Self::open(&self.path)?;
+            *self = Self::open(&self.path, &self.roster)?;
         }
         Ok(())
     }
 
-    /// The series called one of `names` with a label whose value ends in `end`; perhaps others.
-    pub(crate) fn series_ending(&self, names: &[&str], end: &str) -> Result<Vec<StoredSeries>, Error> {
-        series::load_with(&self.connection, Some(names), &series::written_end(end)).map_err(|error| self.failed(error))
-    }
-
     /// The series called one of `names`, or all of them, of one name in the order of service and labels.
     pub(crate) fn series(&self, names: Option<&[&str]>) -> Result<Vec<StoredSeries>, Error> {
-        series::load(&self.connection, names).map_err(|error| self.failed(error))
+        self.series_that(|series| names.is_none_or(|names| names.contains(&series.name.as_str())))
+    }
+
+    /// The series that `keep` accepts, in the same order.
+    pub(crate) fn series_that(&self, keep: impl FnMut(&StoredSeries) -> bool) -> Result<Vec<StoredSeries>, Error> {
+        self.roster.series(&self.connection, keep).map_err(|error| self.failed(error))
     }
 
     /// The newest exemplars of slow calls in a window that `keep` accepts, newest first.

@@ -32,7 +32,7 @@ pub(super) const MOST: usize = 720;
 pub(super) const OLDEST_US: i64 = 2 * 3_600_000_000;
 
 /// Bytes of rows that are read for one group of series. In memory they take up to some twenty times as much.
-const GROUP_BYTES: usize = 256 << 10;
+const GROUP_BYTES: usize = 512 << 10;
 
 /// Numbers that are packed in one slice, about: a few milliseconds of work.
 const SLICE: usize = 15_000;
@@ -223,7 +223,10 @@ impl Front {
         }
         self.times.push(ts);
         self.bytes += bytes;
-        self.is_complete = self.times.len() == MOST;
+        if ts == span_end(ts, interval_us) {
+            self.whole = self.times.len();
+        }
+        self.is_complete = self.times.len() == MOST || self.whole == self.times.len() && self.whole >= ENOUGH;
     }
 
     fn is_due(&self, when: When) -> bool {

@@ -35,9 +35,11 @@ impl Waiting {
     pub(super) fn wrote(&mut self, ts: i64, interval_us: i64) {
         self.count += 1;
         self.oldest.get_or_insert(ts);
-        let is_next_span = self.count > seal::ENOUGH && ts > self.span_end;
-        self.may_be_enough |= is_next_span || self.count >= seal::MOST;
-        self.span_end = seal::span_end(ts, interval_us);
+        let span_end = seal::span_end(ts, interval_us);
+        // The first row of the next span tells that one is over, and so does a row at its very end.
+        let is_over = ts > self.span_end || ts == span_end;
+        self.may_be_enough |= (self.count >= seal::ENOUGH && is_over) || self.count >= seal::MOST;
+        self.span_end = span_end;
     }
 
     /// Takes note that there are `count` of this recording, the first of `oldest`, and that they are not to be sealed yet.
