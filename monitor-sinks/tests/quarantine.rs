@@ -3,9 +3,6 @@
 
 mod common;
 
-#[path = "common/random.rs"]
-mod random;
-
 use std::{
     fs,
     io::{Seek, SeekFrom, Write},
@@ -14,13 +11,12 @@ use std::{
 };
 
 use common::{
-    Feed, builder,
+    Feed, Random, builder,
     damaged::{PAGE, SERIES, record},
     key, start,
 };
 use monitor_core::{MetricKind, Number, Sample, Value};
 use monitor_sinks::{Retention, Store, store::bench::Recorder};
-use random::Random;
 use rusqlite::Connection;
 
 /// Flushes that the store in `small` has.
