@@ -30,6 +30,7 @@ pub(crate) fn run(export: &Export) -> Result<Exit, Failure> {
     let query = query(export)?;
     match &export.output {
         Some(path) => {
+            spare_the_store(export, path)?;
             let exported = to_file(&query, format, path)?;
             let _ = writeln!(io::stdout(), "{}", summary(export, &exported));
         }
@@ -92,6 +93,16 @@ fn query(export: &Export) -> Result<Query, Failure> {
     // A window does not contain its beginning; no value is older than a century before 1970.
     let from = export.from.or_else(|| UNIX_EPOCH.checked_sub(Duration::from_hours(24 * 36_525)));
     Ok(query.between(from.unwrap_or(UNIX_EPOCH), export.to.unwrap_or_else(SystemTime::now)))
+}
+
+/// A file that is there is replaced, but not the store that is read.
+fn spare_the_store(export: &Export, output: &Path) -> Result<(), Failure> {
+    if fs::canonicalize(output).is_ok_and(|output| fs::canonicalize(&export.db).is_ok_and(|store| store == output)) {
+        let message =
+            format!("--output {} is the store itself, and would replace it; name another file", output.display());
+        return Err(Failure::Usage(message));
+    }
+    Ok(())
 }
 
 fn to_file(query: &Query, format: Format, path: &Path) -> Result<Exported, Failure> {

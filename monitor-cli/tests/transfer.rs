@@ -129,3 +129,15 @@ fn each_failure_is_one_line_and_leaves_no_file() {
     assert_eq!(monitor(&["import", "--db", "m.db", "-"], folder, TEXT).status.code(), Some(3));
     recording.shutdown().unwrap();
 }
+
+#[test]
+fn an_export_never_replaces_the_store_that_it_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    monitor(&["import", "--db", "m.db", "-"], folder, TEXT);
+    let before = fs::read(folder.join("m.db")).unwrap();
+    let refused = monitor(&["export", "--db", "m.db", "--output", "./m.db"], folder, "");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("is the store itself"), "{}", text(&refused.stderr));
+    assert_eq!(fs::read(folder.join("m.db")).unwrap(), before);
+}

@@ -12,7 +12,7 @@ use std::{
 
 use common::random::Random;
 use common::{
-    Feed, builder,
+    Feed, Random, builder,
     damaged::{PAGE, SERIES, record},
     key, start,
 };

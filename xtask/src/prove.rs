@@ -23,7 +23,18 @@ pub(crate) fn all(extent: Extent) -> Outcome {
     run(
         "kill -9 in the middle of upkeep and of imports",
         cargo(None)
-            .args(["test", "--release", "-p", "monitor-sinks", "--test", "crash_upkeep", "--test", "import_kill"])
+            .args([
+                "test",
+                "--release",
+                "-p",
+                "monitor-sinks",
+                "--test",
+                "crash_upkeep",
+                "--test",
+                "import_kill",
+                "--test",
+                "crash_migration",
+            ])
             .env("MONITORED_KILLS", kills),
     )?;
     run(

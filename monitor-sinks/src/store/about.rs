@@ -26,8 +26,11 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "6 chunk",
-        "Values of one series over a segment of time. first, last, smallest, largest, total and observations are plain; all \
-         values are in the blob. For counters, total is the increase.",
+        "Values of one series over a segment of time. How many entries there are, last, smallest, largest, total and \
+         observations are plain; all values are in the blob. For counters, last is the total so far and total is the increase. \
+         SELECT name, labels, datetime(t0 / 1000000, 'unixepoch') AS since, datetime(t1 / 1000000, 'unixepoch') AS until, \
+         entries, last, smallest, largest, total FROM chunk JOIN segment ON segment.id = chunk.segment JOIN series ON \
+         series.id = chunk.series WHERE tier = 0 ORDER BY name, labels, t0; shows them.",
     ),
     (
         "7 segment",
@@ -49,4 +52,28 @@ pub(super) fn write(connection: &Connection) -> rusqlite::Result<()> {
         insert.execute(params![topic, text])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::schema;
+
+    #[test]
+    fn every_statement_that_is_recommended_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = schema::open_for_writing(&folder.path().join("metrics.db"), Duration::ZERO).unwrap();
+        let statements = TEXTS.iter().flat_map(|(_, text)| text.split("SELECT ").skip(1)).map(|rest| {
+            let (statement, _) = rest.split_once(';').unwrap();
+            format!("SELECT {statement}")
+        });
+        let mut found = 0;
+        for statement in statements {
+            connection.prepare(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+            found += 1;
+        }
+        assert_eq!(found, 4);
+    }
 }

@@ -57,7 +57,8 @@ impl Ballast {
 
     /// Lays the file down if it is not there and there is room. Tries that now and then only.
     pub(super) fn restore(&mut self, now_us: i64) {
-        if now_us.saturating_sub(self.tried_us) < AGAIN_US {
+        // A clock that was set back may be far behind.
+        if now_us.abs_diff(self.tried_us) < AGAIN_US.unsigned_abs() {
             return;
         }
         self.tried_us = now_us;
@@ -92,5 +93,14 @@ mod tests {
         assert!(!file.exists(), "not at once");
         ballast.restore(2 + AGAIN_US);
         assert!(file.exists());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_put_it_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ballast = Ballast::of(&folder.path().join("metrics.db"), 100 * AGAIN_US);
+        assert!(ballast.release(100 * AGAIN_US));
+        ballast.restore(AGAIN_US);
+        assert!(folder.path().join("metrics.db-ballast").exists());
     }
 }

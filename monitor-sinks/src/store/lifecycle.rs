@@ -233,6 +233,90 @@ fn a_limit_on_the_size_drops_what_is_oldest() {
     assert_eq!(Store::open_read_only(&path).unwrap().check().unwrap(), []);
 }
 
+#[test]
+fn a_clock_that_ran_ahead_does_not_put_retention_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let retention = Retention::default().raw(Duration::from_hours(8));
+    let key = key(MetricKind::Gauge, "queue", &[]);
+    let year = 365 * 24 * 3_600 * SECOND;
+    let mut writer = open(&path, START + year, retention);
+    for flush in 0..24 * 360 {
+        // A year ahead at the first flush, and set right after it.
+        let at = START + flush * 10 * SECOND + if flush == 0 { year } else { 0 };
+        let value = Value::Gauge(flush as f64);
+        let sample = || [Origin::App.sample(Sample { index: 0, key: &key, value, changed: true })];
+        writer.write(at, || sample().into_iter(), &[]).unwrap();
+        while writer.maintain(at).unwrap() {}
+    }
+    writer.close().unwrap();
+    let newest = count(&path, "SELECT max(ts) FROM unsealed");
+    assert!(newest > START + year);
+    let span = newest - count(&path, "SELECT min(t0) FROM segment WHERE tier = 0");
+    assert!(span < 15 * 3_600 * SECOND, "{} hours at full resolution", span / 3_600 / SECOND);
+    assert_eq!(Store::open_read_only(&path).unwrap().check().unwrap(), []);
+}
+
+#[test]
+fn a_recording_after_all_was_dropped_is_seen_though_the_clock_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    record(&path, 3, 10, Retention::FOREVER, &mut Random(21), false);
+    // Another recording seals what the first one has left, and drops it all.
+    let mut writer = open(&path, START + 4 * 3_600 * SECOND, Retention::FOREVER.size(1));
+    while writer.maintain(START + 4 * 3_600 * SECOND).unwrap() {}
+    writer.close().unwrap();
+    assert_eq!(count(&path, "SELECT count(*) FROM segment") + count(&path, "SELECT count(*) FROM unsealed"), 0);
+
+    let key = key(MetricKind::Counter, "rows", &[]);
+    let mut writer = open(&path, START, Retention::FOREVER);
+    let value = Value::Counter { total: Number::Int(7), fresh: Number::Int(7) };
+    let sample = || [Origin::App.sample(Sample { index: 0, key: &key, value, changed: true })];
+    writer.write(START, || sample().into_iter(), &[]).unwrap();
+    writer.close().unwrap();
+    let store = Store::open_read_only(&path).unwrap();
+    assert!((rows(&store, i64::MIN, i64::MAX) - 7.0).abs() < 0.5);
+}
+
+#[test]
+fn chunks_that_could_not_be_removed_at_once_go_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    // So many that it takes three transactions to remove those of a segment.
+    let keys: Vec<_> = (0..450).map(|n| key(MetricKind::Gauge, &format!("gauge_{n}"), &[])).collect();
+    let samples = || {
+        let value = Value::Gauge(0.5);
+        let samples = keys.iter().enumerate();
+        samples.map(move |(index, key)| Origin::App.sample(Sample { index, key, value, changed: true }))
+    };
+    for recording in 0..4 {
+        let at = START + recording * 60 * SECOND;
+        let mut writer = open(&path, at, Retention::FOREVER);
+        while writer.maintain(at).unwrap() {}
+        writer.write(at, samples, &[]).unwrap();
+        writer.close().unwrap();
+    }
+
+    let end = START + 240 * SECOND;
+    let mut writer = open(&path, end, Retention::FOREVER.size(1));
+    let segments = || count(&path, "SELECT count(*) FROM segment");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let (mut before, mut refused) = (segments(), 0);
+    while writer.maintain(end).unwrap() {
+        // A segment is gone, and most of its chunks are to follow.
+        if segments() < before {
+            other.execute_batch("BEGIN IMMEDIATE").unwrap();
+            assert!(writer.maintain(end).unwrap_err().is_locked());
+            other.execute_batch("COMMIT").unwrap();
+            refused += 1;
+        }
+        before = segments();
+    }
+    assert!(refused >= 3, "{refused}");
+    assert_eq!(count(&path, "SELECT count(*) FROM meta WHERE k = 'dropping'"), 0);
+    assert_eq!(count(&path, "SELECT count(*) FROM chunk"), 0, "chunks of segments that are gone");
+}
+
 /// Mounting needs root; without it there is nothing to fill.
 #[test]
 #[ignore = "takes half a minute when optimised; `cargo xtask prove` runs it"]

@@ -14,6 +14,7 @@ use super::{
     segment,
     tier::{Retention, Tier},
     waiting::Waiting,
+    walk,
 };
 
 /// How often it is looked whether something is due for its time, in microseconds.
@@ -26,6 +27,8 @@ pub(super) struct Maintenance {
     interval_us: i64,
     job: Option<Job>,
     waiting: Waiting,
+    /// The time of the newest row. Where the wall clock was set back, rows are ahead of it, and so is what is due.
+    newest: Option<i64>,
     /// Whether rows were sealed since [`has_sealed`](Self::has_sealed) was asked.
     has_sealed: bool,
     /// Whether the disk was found full, so that what is oldest has to go, whatever its age, until there is room again.
@@ -47,13 +50,15 @@ impl Maintenance {
     pub(super) fn begin(connection: &Connection, retention: Retention, interval_us: i64) -> rusqlite::Result<Self> {
         segment::remove_unfinished(connection)?;
         let waiting = Waiting::load(connection)?;
+        let newest = walk::newest(connection)?;
         let job = Dropping::left(connection)?.map(Job::Drop);
-        Ok(Self { retention, interval_us, job, waiting, has_sealed: false, is_tight: false, looked_us: None })
+        Ok(Self { retention, interval_us, job, waiting, newest, has_sealed: false, is_tight: false, looked_us: None })
     }
 
     /// Takes note of a row that was written.
     pub(super) fn wrote(&mut self, ts: i64) {
         self.waiting.wrote(ts, self.interval_us);
+        self.newest = Some(ts);
     }
 
     /// Whether rows were sealed since this was asked last.
@@ -105,22 +110,26 @@ impl Maintenance {
 
     /// Does a slice of what is due at `now_us`. Returns whether there is more to do at once.
     pub(super) fn step(&mut self, connection: &mut Connection, now_us: i64, run: u64) -> rusqlite::Result<bool> {
-        // On an error the job is gone, and begun anew when it is due again.
+        let now_us = self.newest.map_or(now_us, |newest| now_us.max(newest));
         let job = match self.job.take() {
             Some(job) => Some(job),
             None => self.next(connection, now_us, run)?,
         };
         let Some(mut job) = job else { return Ok(false) };
-        let is_done = match &mut job {
-            Job::Seal(seal) => seal.slice(connection)?,
-            Job::RollUp(rollup) => rollup.slice(connection)?,
-            Job::Drop(dropping) => dropping.slice(connection)?,
-            Job::Tell(hourly) => hourly.slice(connection)?,
+        let done = match &mut job {
+            Job::Seal(seal) => seal.slice(connection),
+            Job::RollUp(rollup) => rollup.slice(connection),
+            Job::Drop(dropping) => dropping.slice(connection),
+            Job::Tell(hourly) => hourly.slice(connection),
         };
-        if !is_done {
+        // On an error most jobs are gone, and begun anew when they are due again. The segment of one that drops is gone
+        // already, and nothing but this job knows of its chunks.
+        let is_left = done.as_ref().map_or(matches!(job, Job::Drop(_)), |is_done| !is_done);
+        if is_left {
             self.job = Some(job);
-            return Ok(true);
+            return done.map(|_| true);
         }
+        done?;
         match job {
             Job::Seal(_) => {
                 self.has_sealed = true;

@@ -66,12 +66,12 @@ impl Dropping {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let end = self.next.saturating_add(SLICE - 1).min(self.last);
         transaction.execute("DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2", [self.next, end])?;
-        self.next = end.saturating_add(1);
-        let is_done = self.next > self.last;
+        let is_done = end >= self.last;
         if is_done {
             transaction.execute("DELETE FROM meta WHERE k = ?1", [KEY])?;
         }
         transaction.commit()?;
+        self.next = end.saturating_add(1);
         Ok(is_done)
     }
 }

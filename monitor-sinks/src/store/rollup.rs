@@ -205,8 +205,11 @@ fn remove_between(connection: &Connection, tier: Tier, window: Window) -> rusqli
     })?;
     let left: Vec<(i64, i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
     for (id, first, last) in left {
-        connection.execute("DELETE FROM segment WHERE id = ?1", [id])?;
-        connection.execute("DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2", [first, last])?;
+        // At once: of chunks without their segment nobody knows.
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute("DELETE FROM segment WHERE id = ?1", [id])?;
+        transaction.execute("DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2", [first, last])?;
+        transaction.commit()?;
     }
     Ok(())
 }

@@ -408,12 +408,12 @@ impl Room {
     }
 }
 
-/// The newest time at full resolution.
+/// The newest time at full resolution. What was sealed counts even if it has been dropped since.
 pub(crate) fn newest(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     let head = connection.prepare_cached("SELECT max(ts) FROM unsealed")?.query_row([], |row| row.get(0))?;
     match head {
         Some(newest) => Ok(Some(newest)),
-        None => segment::newest(connection, Tier::Raw),
+        None => Ok(segment::newest(connection, Tier::Raw)?.max(rows::sealed(connection)?)),
     }
 }
 

@@ -237,3 +237,23 @@ fn a_clean_end_leaves_one_file_the_lease_and_the_ballast() {
     names.sort();
     assert_eq!(names, ["metrics.db", "metrics.db-ballast", "metrics.db-lock"]);
 }
+
+#[test]
+fn the_end_brings_what_strangers_read_up_to_date_even_if_nothing_is_left_to_store() {
+    let (_folder, path) = folder();
+    let mut registry = Registry::default();
+    let mut writer = open(&path, START);
+    for second in 0..3 {
+        registry.count("rows", &[], 1);
+        write(&mut writer, &mut registry, START + second * 1_000_000).unwrap();
+    }
+    writer.end_with_next();
+    assert_eq!(write(&mut writer, &mut registry, START + 3_000_000).unwrap(), None);
+    writer.close().unwrap();
+    assert_eq!(rows(&path).len(), 3);
+    let noted: (i64, f64) = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT ts, value FROM latest", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(noted, (START + 2_000_000, 3.0));
+}
