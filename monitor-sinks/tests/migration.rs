@@ -3,10 +3,14 @@
 
 mod common;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
-use common::start;
-use monitor_sinks::Store;
+use common::{
+    start,
+    tape::{MINUTE, START, Tape},
+};
+use monitor_core::MetricKind;
+use monitor_sinks::{Retention, Store};
 use rusqlite::Connection;
 
 /// Two runs of ten flushes of a program with a function, a counter, a gauge and a histogram, by the first schema.
@@ -102,4 +106,62 @@ fn a_newer_schema_is_never_written_to_and_read_if_it_says_that_it_can_be() {
         assert!(error.is_schema_too_new() && error.to_string().contains("update this program"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), before);
     }
+}
+
+/// Eighteen hours of a counter, a gauge and a histogram, a flush a minute: rows, segments and windows of five minutes.
+const SECOND: &[u8] = include_bytes!("golden/version-2.store");
+
+const MINUTES: i64 = 18 * 60;
+
+/// What the second golden file holds, written by this release. `UPDATE_GOLDEN=1 cargo test --test migration` keeps it, which
+/// is right as long as no release has written the format.
+fn record_second(path: &Path) {
+    let mut tape = Tape::record(path, START, MINUTE, Retention::FOREVER);
+    for step in 1..=MINUTES {
+        tape.registry.count("rows_total", &[("table", "flights")], (step % 7).unsigned_abs());
+        tape.registry.gauge("queue_length", &[], (step % 90) as f64 / 4.0);
+        tape.registry.record(MetricKind::Histogram, "batch_rows", &[], (step % 50) as f64);
+        let at = START + step * MINUTE;
+        tape.flush(at);
+        tape.upkeep(at);
+    }
+    tape.stop();
+}
+
+fn holds_the_second(store: &Store) {
+    let rows: i64 = (1..=MINUTES).map(|step| step % 7).sum();
+    let increase = store.query().metric("rows_total").series().unwrap()[0].increase();
+    assert_eq!(increase.to_bits(), (rows as f64).to_bits());
+    let queue = &store.query().metric("queue_length").series().unwrap()[0];
+    let recorded: Vec<f64> = (1..=MINUTES).map(|step| (step % 90) as f64 / 4.0).collect();
+    assert_eq!(queue.points.iter().map(|point| point.value).collect::<Vec<_>>(), recorded);
+    let groups = store.query().metric("batch_rows").groups().unwrap();
+    assert_eq!(groups[0].summary.increase(), Some(MINUTES as f64));
+    let steps = store.query().metric("rows_total").step(Duration::from_hours(1)).steps().unwrap();
+    assert!(steps[0].resolutions().len() > 1, "it has no windows");
+}
+
+#[test]
+fn a_file_of_the_second_schema_is_read_and_recorded_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        record_second(&path);
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/version-2.store");
+        fs::copy(&path, golden).unwrap();
+        fs::remove_file(&path).unwrap();
+        return;
+    }
+    fs::write(&path, SECOND).unwrap();
+    let store = Store::open_read_only(&path).unwrap();
+    holds_the_second(&store);
+    assert_eq!(store.check().unwrap(), []);
+    assert_eq!(fs::read(&path).unwrap(), SECOND, "reading changes nothing");
+    let (monitor, feed) = start(&path);
+    feed.with(|registry| registry.count("rows_total", &[("table", "flights")], 1));
+    monitor.shutdown().unwrap();
+    assert_eq!(store.check().unwrap(), []);
+    let latest = store.query().metric("rows_total").latest().unwrap();
+    assert_eq!(latest.iter().filter(|latest| latest.is_current).map(|latest| latest.point.value).sum::<f64>(), 1.0);
+    assert_eq!(latest.len(), 2, "what was recorded before is of another service");
 }

@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use common::random::Random;
 use common::{
     Feed, Random, builder,
     damaged::{PAGE, SERIES, record},

@@ -88,7 +88,9 @@ mod tests {
                 "CREATE TABLE series(id INTEGER PRIMARY KEY, source, name, kind, unit, service, labels, created_us)",
             )
             .unwrap();
-        names.iter().for_each(|name| add(&connection, *name));
+        for name in names {
+            add(&connection, *name);
+        }
         connection
     }
 
@@ -108,7 +110,7 @@ mod tests {
         assert_eq!(names(&known, &first), ["b", "d"]);
         add(&first, ("a", 3));
         assert_eq!(names(&known, &first), ["a", "b", "d"]);
-        assert_eq!(known.series(&first, |series| series.name > "a".to_owned()).unwrap().len(), 2);
+        assert_eq!(known.series(&first, |series| series.name != "a").unwrap().len(), 2);
         // As many rows, and the newest of the same name.
         let second = table(&[("x", 4), ("y", 5), ("a", 6)]);
         assert_eq!(names(&known, &second), ["a", "x", "y"]);
