@@ -85,6 +85,7 @@ const SINKS: &[Row] = &[
     ("transfer", &["error", "util", "exposition", "store", "query"]),
     ("host", &["error", "util", "exposition"]),
     ("runtime", &["error", "util", "store", "query", "host"]),
+    ("ask", &["error", "util", "store", "query", "promql", "runtime"]),
 ];
 
 const CLI: &[Row] = &[

@@ -10,6 +10,7 @@ use super::{
     back::Back,
     check,
     entry::Entry,
+    flushes::{self, Flush},
     latest,
     lease::Quiet,
     origin::Origin,
@@ -56,7 +57,7 @@ impl Reader {
     }
 
     /// Whether nobody writes as long as this reader is there.
-    pub(super) const fn is_quiet(&self) -> bool {
+    pub(crate) const fn is_quiet(&self) -> bool {
         self.quiet.is_some()
     }
 
@@ -115,6 +116,11 @@ impl Reader {
         visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<(), Error> {
         Walk::new(&self.connection, ids, detail).run(window, coarsest, visit).map_err(|error| self.failed(error))
+    }
+
+    /// When there was a flush in `window`, by time; see [`flushes`].
+    pub(crate) fn flushes(&self, window: Window) -> Result<Vec<Flush>, Error> {
+        self.at_once(|| flushes::load(&self.connection, window).map_err(|error| self.failed(error)))
     }
 
     /// Has everything that `read` reads be of one moment.
