@@ -88,12 +88,16 @@ fn float(value: &Owned, share: f64) -> f64 {
     }
 }
 
-/// Appends a sample. Of two in one millisecond the later one counts.
+/// Adds a sample, nearly always at the end. Of two in one millisecond the later one counts.
 fn put<T>(samples: &mut Vec<(i64, T)>, at: i64, value: T) {
     let millis = at.div_euclid(1_000);
-    match samples.last_mut() {
-        Some(last) if last.0 > millis => {}
-        Some(last) if last.0 == millis => last.1 = value,
-        _ => samples.push((millis, value)),
+    if samples.last().is_none_or(|last| last.0 < millis) {
+        samples.push((millis, value));
+        return;
+    }
+    // The zero that a recording begins with may come before the end of the one before it is noticed.
+    match samples.binary_search_by_key(&millis, |sample| sample.0) {
+        Ok(place) => samples[place].1 = value,
+        Err(place) => samples.insert(place, (millis, value)),
     }
 }
