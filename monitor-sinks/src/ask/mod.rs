@@ -163,11 +163,7 @@ impl StoreSource {
         Ok(names)
     }
 
-    fn read(
-        &self,
-        select: &Select<'_>,
-        give: &mut dyn FnMut(Series) -> ControlFlow<()>,
-    ) -> Result<(), error::Error> {
+    fn read(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), error::Error> {
         let reader = self.store.reader()?;
         // A sample counts at the millisecond that it lies in.
         let micros = |millis: i64| millis.saturating_add(1).saturating_mul(1_000) - 1;
@@ -187,7 +183,11 @@ impl StoreSource {
 }
 
 impl Source for StoreSource {
-    fn select(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), promql::Error> {
+    fn select(
+        &self,
+        select: &Select<'_>,
+        give: &mut dyn FnMut(Series) -> ControlFlow<()>,
+    ) -> Result<(), promql::Error> {
         self.read(select, give).map_err(promql::Error::from_source)
     }
 
@@ -215,7 +215,8 @@ const PARTS: [(&str, Part); 2] = [("_count", Part::Count), ("_sum", Part::Sum)];
 /// The series called as the selector says; all of them, if it does not.
 fn wanted(reader: &Reader, select: &Select<'_>) -> Result<Vec<Wanted>, error::Error> {
     let Some(name) = select.name() else {
-        let whole = |stored: StoredSeries| Wanted { labels: labels_of(&stored, &stored.name), stored, part: Part::Whole };
+        let whole =
+            |stored: StoredSeries| Wanted { labels: labels_of(&stored, &stored.name), stored, part: Part::Whole };
         return Ok(reader.series(None)?.into_iter().map(whole).collect());
     };
     let called = |metric: &str, part: Part| -> Result<Vec<Wanted>, error::Error> {

@@ -5,8 +5,8 @@
 //! began. Both begin with a 0 at the flush before their first value, so that it counts as an increase, as in a server that
 //! knows when a counter began.
 //!
-//! Within a window that was rolled up, what was counted is spread evenly. A gauge has the mean of the window there, and at
-//! the end what it was then.
+//! Within a window that was rolled up, what was counted is spread evenly, and a gauge has the mean of the window. With the
+//! last value at the end, averages over time would lean towards it.
 
 use std::sync::Arc;
 
@@ -82,7 +82,6 @@ fn float(value: &Owned, share: f64) -> f64 {
         Owned::Counter { total, .. } if share >= 1.0 => total.as_f64(),
         Owned::Counter { total, increase } => total.as_f64() - increase.as_f64() * (1.0 - share),
         Owned::Gauge(value) => *value,
-        Owned::Span(span) if share >= 1.0 => span.last,
         Owned::Span(span) => span.sum / span.count,
         Owned::Distribution { .. } => f64::NAN,
     }
