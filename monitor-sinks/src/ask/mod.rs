@@ -18,7 +18,7 @@ mod short;
 
 use std::{
     ops::ControlFlow,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use monitor_core::MetricKind;
@@ -48,6 +48,7 @@ pub struct StoreSource {
 pub struct Question {
     source: StoreSource,
     text: String,
+    within: Option<Duration>,
 }
 
 impl Store {
@@ -73,7 +74,7 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn promql(&self, text: impl Into<String>) -> Question {
-        Question { source: self.promql_source(), text: text.into() }
+        Question { source: self.promql_source(), text: text.into(), within: None }
     }
 
     /// The store as a source of series, for [`promql::Query`](crate::promql::Query) with limits of its own.
@@ -92,6 +93,12 @@ impl Monitor {
 }
 
 impl Question {
+    /// Gives up after this time, see [`promql::Error::is_timeout`]. Without it, limits of the engine alone bound an answer.
+    pub fn within(mut self, time: Duration) -> Self {
+        self.within = Some(time);
+        self
+    }
+
     /// The answer at an instant.
     ///
     /// # Errors
@@ -99,7 +106,7 @@ impl Question {
     /// If the text is not PromQL, a limit is hit, the data has no answer or cannot be read; and if the answer is empty and
     /// the text names a metric that the store does not hold ([`promql::Error::is_unknown_name`]).
     pub fn at(&self, time: SystemTime) -> Result<Answer, promql::Error> {
-        self.explain(Query::new(&self.source, &self.text).at(millis(time))?)
+        self.explain(self.query().at(millis(time))?)
     }
 
     /// The answer at the newest instant that the store has something of; now, while somebody records.
@@ -120,7 +127,15 @@ impl Question {
     /// text.
     pub fn range(&self, from: SystemTime, to: SystemTime, step: Duration) -> Result<Answer, promql::Error> {
         let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX);
-        self.explain(Query::new(&self.source, &self.text).range(millis(from), millis(to), step)?)
+        self.explain(self.query().range(millis(from), millis(to), step)?)
+    }
+
+    fn query(&self) -> Query<'_> {
+        let query = Query::new(&self.source, &self.text);
+        match self.within.and_then(|within| Instant::now().checked_add(within)) {
+            Some(deadline) => query.deadline(deadline),
+            None => query,
+        }
     }
 
     /// Looks for what was meant if there is no answer.
