@@ -106,9 +106,10 @@ mod tests {
         let mut sums = Sums::default();
         sums.add(values.sum(), values.buckets());
         let histogram = sums.histogram();
-        assert_eq!((histogram.count(), histogram.sum()), (5_000.0, values.sum()));
+        assert!((histogram.count() - 5_000.0).abs() < 0.5 && (histogram.sum() - values.sum()).abs() < 1e-9);
         for (lower, upper, count) in histogram.buckets() {
-            let near = values.edges().find(|edge| edge.0 <= upper && lower <= edge.1 && edge.2 as f64 == count);
+            let near =
+                values.edges().find(|edge| edge.0 <= upper && lower <= edge.1 && (edge.2 as f64 - count).abs() < 0.5);
             assert!(near.is_some(), "({lower}, {upper}]: {count}");
         }
     }
