@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_step_is_whole_seconds_and_fills_a_terminal() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        assert_eq!(step(at(0), at(86_400)), Duration::from_secs(720));
+        assert_eq!(step(at(0), at(86_400)), Duration::from_mins(12));
         assert_eq!(step(at(0), at(10)), Duration::from_secs(1));
         assert_eq!(step(at(10), at(0)), Duration::from_secs(1));
     }

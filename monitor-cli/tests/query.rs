@@ -21,9 +21,8 @@ fn text(bytes: &[u8]) -> &str {
 /// A store with what was imported: ten minutes of a counter.
 fn store(folder: &Path) -> PathBuf {
     let (db, file) = (folder.join("m.db"), folder.join("rows.om"));
-    let lines: String = (0..=20)
-        .map(|half| format!("rows_total{{table=\"a\"}} {} {}\n", half * 30, 1_700_000_000 + half * 30))
-        .collect();
+    let line = |half: u64| format!("rows_total{{table=\"a\"}} {} {}\n", half * 30, 1_700_000_000 + half * 30);
+    let lines = (0..=20).map(line).collect::<Vec<_>>().concat();
     std::fs::write(&file, format!("# TYPE rows counter\n{lines}# EOF\n")).unwrap();
     let output = monitor(&["import", "--db", db.to_str().unwrap(), file.to_str().unwrap()]);
     assert!(output.status.success(), "{output:?}");

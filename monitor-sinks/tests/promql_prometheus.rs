@@ -106,8 +106,8 @@ fn the_real_prometheus_gives_the_same_answers() {
     let mut compared = 0;
     for text in ASKED {
         for _ in 0..10 {
-            let minutes = 20 + random.below(99) as i64;
-            let at = (START + minutes * MINUTE) / 1_000 + random.below(60) as i64 * 1_000;
+            let minutes = 20 + (random.next() % 99).cast_signed();
+            let at = (START + minutes * MINUTE) / 1_000 + (random.next() % 60).cast_signed() * 1_000;
             let ours = Query::new(&source, text).at(at).unwrap();
             let (ours, theirs) = (by_labels(ours.data()), server.ask(text, at));
             assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{text} at {at}");
@@ -127,7 +127,7 @@ fn by_labels(data: &Data) -> BTreeMap<String, f64> {
     let Data::Vector(elements) = data else { panic!("{data:?}") };
     let value = |value: &Value| value.as_float().unwrap();
     let labels = |labels: &monitor_sinks::promql::Labels| {
-        labels.iter().map(|(label, value)| format!("{label}={value};")).collect()
+        labels.iter().map(|(label, value)| format!("{label}={value};")).collect::<Vec<_>>().concat()
     };
     elements.iter().map(|element| (labels(&element.labels), value(&element.value))).collect()
 }
@@ -175,7 +175,7 @@ impl Server {
         let begun = Instant::now();
         // Another process: there is nothing to wait for but its answer.
         while server.get("/-/ready").is_none() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "prometheus does not get ready");
+            assert!(begun.elapsed() < Duration::from_mins(1), "prometheus does not get ready");
             thread::sleep(Duration::from_millis(50));
         }
         server
@@ -188,7 +188,7 @@ impl Server {
         let answer: Json = serde_json::from_str(&answer).unwrap();
         let elements = answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{text}: {answer}"));
         let label = |(label, value): (&String, &Json)| format!("{label}={};", value.as_str().unwrap());
-        let labels = |one: &Json| one["metric"].as_object().unwrap().iter().map(label).collect();
+        let labels = |one: &Json| one["metric"].as_object().unwrap().iter().map(label).collect::<Vec<_>>().concat();
         elements.iter().map(|one| (labels(one), one["value"][1].as_str().unwrap().parse().unwrap())).collect()
     }
 

@@ -114,7 +114,7 @@ fn histograms_tell_what_their_recording_had_so_far_whatever_the_question_looks_a
     }
     let store = tape.store();
     for _ in 0..40 {
-        let at = START + (1 + random.below(15 * 60) as i64) * MINUTE;
+        let at = START + (1 + (random.next() % (15 * 60)).cast_signed()) * MINUTE;
         let so_far = || recorded.iter().filter(|value| value.0 <= at);
         let count = first(&store, "histogram_count(parse_seconds)", at).unwrap_or(0.0);
         assert_eq!(count, so_far().count() as f64);
@@ -274,7 +274,7 @@ fn a_monitor_answers_while_it_records() {
     assert_eq!(elements[0].labels.to_string(), r#"{service="test", table="a"}"#);
     assert_eq!(elements[0].value, Value::Float(15.0));
     // While somebody records, the newest value stands for the next five minutes.
-    let later = std::time::SystemTime::now() + Duration::from_secs(60);
+    let later = std::time::SystemTime::now() + Duration::from_mins(1);
     assert_eq!(monitor.promql("rows_total").at(later).unwrap().first_float(), Some(15.0));
     monitor.shutdown().unwrap();
 }

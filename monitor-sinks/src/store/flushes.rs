@@ -7,13 +7,14 @@
 use rusqlite::{Connection, params};
 
 use super::{
-    Window,
+    Reader, Window,
     chunk::Scratch,
     plan::parts,
     segment::{self, Cursor},
     tier::Tier,
     walk::sound_row,
 };
+use crate::error::Error;
 
 /// A flush, or a window of flushes that were rolled up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +26,18 @@ pub(crate) struct Flush {
     pub(crate) tier: Tier,
 }
 
-/// Those in `window`, from the finest tier that has something, by time; of one time, in the order of the recordings.
-///
-/// Cost: the times of each segment and all unsealed rows in the window, whatever the number of series. What is imported
-/// has no flushes.
-pub(super) fn load(connection: &Connection, window: Window) -> rusqlite::Result<Vec<Flush>> {
+impl Reader {
+    /// The flushes in `window`, from the finest tier that has something, by time; of one time, in the order of the
+    /// recordings.
+    ///
+    /// Cost: the times of each segment and all unsealed rows in the window, whatever the number of series. What is imported
+    /// has no flushes.
+    pub(crate) fn flushes(&self, window: Window) -> Result<Vec<Flush>, Error> {
+        self.at_once(|| load(&self.connection, window).map_err(|error| self.failed(error)))
+    }
+}
+
+fn load(connection: &Connection, window: Window) -> rusqlite::Result<Vec<Flush>> {
     let mut flushes = Vec::new();
     for part in parts(connection, window, Tier::Raw)? {
         sealed(connection, part.tier, part.window, &mut flushes)?;

@@ -30,6 +30,7 @@ mod checkpoint;
 pub(crate) mod chunk;
 mod entry;
 mod files;
+#[cfg(feature = "promql")]
 mod flushes;
 mod fresh;
 pub(crate) mod head;
@@ -71,11 +72,12 @@ pub use self::{
     tier::Retention,
 };
 
+#[cfg(feature = "promql")]
+pub(crate) use self::flushes::Flush;
 pub(crate) use self::{
     back::Back,
     backfill::{Backfill, Known, Stretch},
     entry::{Encoded, Entry, Span},
-    flushes::Flush,
     imported::{Owned, Told, is_imported},
     merger::Merger,
     origin::{Origin, Placed},

@@ -10,7 +10,6 @@ use super::{
     back::Back,
     check,
     entry::Entry,
-    flushes::{self, Flush},
     latest,
     lease::Quiet,
     origin::Origin,
@@ -37,7 +36,7 @@ impl Window {
 /// A connection that cannot write.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: Arc<Path>,
     /// Keeps writers away, if there was none. After the connection, which relies on it.
     quiet: Option<Quiet>,
@@ -118,11 +117,6 @@ impl Reader {
         Walk::new(&self.connection, ids, detail).run(window, coarsest, visit).map_err(|error| self.failed(error))
     }
 
-    /// When there was a flush in `window`, by time; see [`flushes`].
-    pub(crate) fn flushes(&self, window: Window) -> Result<Vec<Flush>, Error> {
-        self.at_once(|| flushes::load(&self.connection, window).map_err(|error| self.failed(error)))
-    }
-
     /// Has everything that `read` reads be of one moment.
     pub(crate) fn at_once<T>(&self, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let _snapshot = self.connection.unchecked_transaction().map_err(|error| self.failed(error))?;
@@ -182,7 +176,7 @@ impl Reader {
         Back::look(&self.connection, ids, until, oldest, visit).map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, error: rusqlite::Error) -> Error {
+    pub(super) fn failed(&self, error: rusqlite::Error) -> Error {
         Error::sqlite("read", &self.path, schema::READER_PATIENCE, error)
     }
 }

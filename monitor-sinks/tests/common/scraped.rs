@@ -33,7 +33,9 @@ impl Scraped {
     pub(crate) fn memory(&self) -> Memory {
         let mut memory = Memory::new();
         for (labels, samples) in &self.0 {
-            samples.iter().for_each(|(&at, &value)| memory.push(labels, at, value));
+            for (&at, &value) in samples {
+                memory.push(labels, at, value);
+            }
         }
         memory
     }
@@ -67,7 +69,9 @@ impl Target {
     /// The program was gone when it would have been scraped next, unless the next one was there by then.
     fn end(&self, to: &mut Scraped, next: i64) {
         let gone = (self.at + EVERY).min(next);
-        self.known.iter().for_each(|labels| to.put(labels, gone, stale()));
+        for labels in &self.known {
+            to.put(labels, gone, stale());
+        }
     }
 }
 
@@ -82,8 +86,8 @@ pub(crate) fn record(path: &Path, random: &mut Random) -> Scraped {
         if random.below(150) == 0 {
             target.end(&mut scraped, at);
             tape.stop();
-            let begun = at - EVERY / 2;
-            (tape, target) = (Tape::record(path, begun, EVERY, Retention::FOREVER), Target::begin(begun));
+            let anew = at - EVERY / 2;
+            (tape, target) = (Tape::record(path, anew, EVERY, Retention::FOREVER), Target::begin(anew));
             (totals, late, sizes) = ([0; 3], 0, (0.0, 0.0));
         }
         let is_busy = flush / 30 % 2 == 0;
