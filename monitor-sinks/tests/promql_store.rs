@@ -15,7 +15,7 @@ use common::{
 use monitor_core::MetricKind;
 use monitor_sinks::{
     Retention, Store,
-    promql::{Answer, Data, Error, Query, Value},
+    promql::{Answer, Data, Error, Query, Source, Value},
 };
 
 /// Label sets and values of an answer as text with nine digits.
@@ -179,21 +179,22 @@ fn what_was_rolled_up_is_told_once_a_minute_and_keeps_its_increases() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metrics.db");
     let retention = Retention::default().raw(Duration::from_hours(8)).minutes(Duration::from_hours(150));
-    let begin = START - START.rem_euclid(120 * HOUR) - MINUTE;
-    let mut tape = Tape::record(&path, begin, MINUTE, retention);
-    let end = begin + 12 * 24 * HOUR;
+    let step = MINUTE;
+    let begin = START - START.rem_euclid(120 * HOUR) - step;
+    let mut tape = Tape::record(&path, begin, step, retention);
+    let end = begin + 8 * 24 * HOUR;
     let mut at = begin;
     while at < end {
-        at += MINUTE;
+        at += step;
         tape.registry.count("rows_total", &[], 3);
-        tape.registry.gauge("level", &[], (at / MINUTE % 5) as f64);
+        tape.registry.gauge("level", &[], (at / step % 5) as f64);
         tape.registry.record(MetricKind::Histogram, "sizes", &[], 2.0);
         tape.flush(at);
         tape.upkeep(at);
     }
     let store = tape.store();
-    // Three a minute, by windows of an hour, of five minutes, and by flushes.
-    for ago in [10 * 24 * HOUR, 4 * 24 * HOUR, 2 * HOUR, 0] {
+    // Three rows a minute, by windows of an hour, of five minutes, and by flushes.
+    for ago in [7 * 24 * HOUR, 4 * 24 * HOUR, 2 * HOUR, 0] {
         let at = end - ago;
         for (text, wanted) in [
             ("rate(rows_total[5m]) * 60", 3.0),
@@ -202,7 +203,7 @@ fn what_was_rolled_up_is_told_once_a_minute_and_keeps_its_increases() {
             ("histogram_avg(rate(sizes[10m]))", 2.0),
             ("avg_over_time(level[5h])", 2.0),
             ("rows_total", ((at - begin) / MINUTE * 3) as f64),
-            ("histogram_count(sizes)", ((at - begin) / MINUTE) as f64),
+            ("histogram_count(sizes)", ((at - begin) / step) as f64),
         ] {
             let found = first(&store, text, at).unwrap_or(f64::NAN);
             assert!((found - wanted).abs() <= wanted * 0.01, "{text} {ago} us ago: {found} for {wanted}");
@@ -210,7 +211,7 @@ fn what_was_rolled_up_is_told_once_a_minute_and_keeps_its_increases() {
     }
     let range = store.promql("rate(rows_total[5m])").range(time(begin + HOUR), time(end), Duration::from_mins(30));
     let Data::Matrix(lines) = range.unwrap().into_data() else { panic!() };
-    assert_eq!(lines[0].points.len(), 12 * 48 - 1);
+    assert_eq!(lines[0].points.len(), 8 * 48 - 1);
     assert!(lines[0].points.iter().all(|point| (point.value.as_float().unwrap() - 0.05).abs() < 0.001));
 }
 
@@ -277,4 +278,50 @@ fn a_monitor_answers_while_it_records() {
     let later = std::time::SystemTime::now() + Duration::from_mins(1);
     assert_eq!(monitor.promql("rows_total").at(later).unwrap().first_float(), Some(15.0));
     monitor.shutdown().unwrap();
+}
+
+#[test]
+fn sealing_changes_no_answer_however_far_it_has_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tape = Tape::record(&folder.path().join("metrics.db"), START, EVERY, Retention::FOREVER);
+    let end = START + 2 * HOUR;
+    for flush in 1..=2 * HOUR / EVERY {
+        tape.registry.count("rows_total", &[], u64::from(flush % 40 == 0));
+        tape.registry.record(MetricKind::Histogram, "sizes", &[], 1.0);
+        tape.flush(START + flush * EVERY);
+    }
+    let store = tape.store();
+    let ask = || {
+        assert_eq!(first(&store, "count_over_time(rows_total[2h])", end), Some(720.0));
+        // 39 flushes of the second hour had 9, then 40 each had 10 to 17, and the last one 18.
+        assert_eq!(first(&store, "sum_over_time(rows_total[1h])", end), Some(39.0 * 9.0 + 40.0 * 108.0 + 18.0));
+        assert_eq!(first(&store, "histogram_count(sizes)", end), Some(720.0));
+    };
+    for _ in 0..12 {
+        ask();
+        tape.upkeep_a_bit(end);
+    }
+    tape.upkeep(end);
+    ask();
+    let connection = rusqlite::Connection::open(store.path()).unwrap();
+    let segments: i64 = connection.query_row("SELECT count(*) FROM segment", [], |row| row.get(0)).unwrap();
+    assert!(segments > 0);
+}
+
+#[test]
+fn instants_that_no_clock_has_are_answered_by_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tape = Tape::record(&folder.path().join("metrics.db"), START, EVERY, Retention::FOREVER);
+    tape.registry.count("rows_total", &[], 1);
+    tape.flush(START + EVERY);
+    let source = tape.store().promql_source();
+    for at in [-(1 << 55), -1, 0, 1 << 55] {
+        let answer = Query::new(&source, "rows_total or memory_percent").at(at).unwrap();
+        assert_eq!(answer.data(), &Data::Vector(Vec::new()));
+    }
+    let metadata = Source::metadata(&source).unwrap();
+    assert_eq!(
+        metadata.iter().map(|metric| (&*metric.name, &*metric.kind)).collect::<Vec<_>>(),
+        [("rows_total", "counter")]
+    );
 }

@@ -187,3 +187,73 @@ impl Mark {
 fn begin_of(run: u64) -> i64 {
     if is_imported(run) { i64::MIN } else { i64::try_from(run).unwrap_or(i64::MIN) }
 }
+
+#[cfg(test)]
+mod tests {
+    use monitor_core::Number;
+
+    use super::*;
+    use crate::store::Owned;
+
+    const SECOND: i64 = 1_000_000;
+    const MINUTE: i64 = 60 * SECOND;
+
+    fn flush(ts: i64, run: i64, tier: Tier) -> Flush {
+        Flush { ts, run: run.unsigned_abs(), tier }
+    }
+
+    fn told(ts: i64, run: i64) -> Told {
+        let value = Owned::Counter { total: Number::Int(2), increase: Number::Int(2) };
+        Told { ts, run: run.unsigned_abs(), value }
+    }
+
+    /// What is told, as letters with seconds.
+    fn laid(grid: &Grid, entries: &[Told], lasts: bool) -> Vec<String> {
+        let mut laid = Vec::new();
+        grid.lay(entries, None, lasts, &mut |at, step| {
+            let letter = match step {
+                Step::Before(_) => String::from("B"),
+                Step::Value(_, share) => format!("V{share:.2}"),
+                Step::Same => String::from("S"),
+                Step::End => String::from("E"),
+            };
+            laid.push(format!("{letter}@{}", at / SECOND));
+        });
+        laid
+    }
+
+    #[test]
+    fn a_value_is_told_at_every_flush_until_its_recording_is_over() {
+        let raw = |second: i64, run: i64| flush(second * SECOND, run * SECOND, Tier::Raw);
+        let flushes = [raw(10, 5), raw(20, 5), raw(30, 5), raw(60, 55), raw(70, 55)];
+        let grid = Grid::of(&flushes, 10 * SECOND, true);
+        let entries = [told(20 * SECOND, 5 * SECOND), told(70 * SECOND, 55 * SECOND)];
+        let wanted = ["B@10", "V1.00@20", "S@30", "E@40", "B@60", "V1.00@70", "E@80"];
+        assert_eq!(laid(&grid, &entries, false), wanted);
+        // Of a recording that may go on, nothing is known after its last flush.
+        let goes_on = Grid::of(&flushes, 10 * SECOND, false);
+        assert_eq!(laid(&goes_on, &entries, false), wanted[..6]);
+    }
+
+    #[test]
+    fn a_series_that_is_not_written_for_two_minutes_is_gone_if_it_would_be() {
+        let flushes: Vec<Flush> = (1..=14).map(|flush_no| flush(flush_no * 30 * SECOND, 5, Tier::Raw)).collect();
+        let grid = Grid::of(&flushes, 30 * SECOND, false);
+        let entries = [told(30 * SECOND, 5)];
+        assert_eq!(laid(&grid, &entries, false), ["B@0", "V1.00@30", "S@60", "S@90", "S@120", "E@150"]);
+        assert_eq!(laid(&grid, &entries, true).last().unwrap(), "S@420");
+    }
+
+    #[test]
+    fn a_window_is_told_once_a_minute_for_as_long_as_its_recording_lasted_in_it() {
+        let end = Tier::Minutes.step_us();
+        let (first, second) = (5 * SECOND, 130 * SECOND);
+        let flushes = [flush(end, first, Tier::Minutes), flush(end, second, Tier::Minutes)];
+        let grid = Grid::of(&flushes, MINUTE, false);
+        let entries = [told(end, first), told(end, second)];
+        let wanted =
+            ["B@5", "V0.44@60", "V0.92@120", "V1.00@130", "E@180", "B@130", "V0.29@180", "V0.65@240", "V1.00@300"];
+        assert_eq!(laid(&grid, &entries, false), wanted);
+        assert_eq!(grid.len(), 3 + 3);
+    }
+}

@@ -181,7 +181,7 @@ impl StoreSource {
     fn read(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), error::Error> {
         let reader = self.store.reader()?;
         // A sample counts at the millisecond that it lies in.
-        let micros = |millis: i64| millis.saturating_add(1).saturating_mul(1_000) - 1;
+        let micros = |millis: i64| millis.saturating_add(1).saturating_mul(1_000).saturating_sub(1);
         let window = Window { after: micros(select.from), until: micros(select.to) };
         let wanted = wanted(&reader, select)?;
         if let Some(alias) = select.name().filter(|_| wanted.is_empty()).and_then(Alias::find) {
