@@ -2,7 +2,7 @@
 
 use std::{error, fmt, io, path::PathBuf};
 
-use monitor_sinks::Error;
+use monitor_sinks::{Error, promql};
 
 use crate::exit::Exit;
 
@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Store(Error),
     /// Arguments that do not go together.
     Usage(String),
+    /// A question in PromQL.
+    Question(promql::Error),
     /// A file that was named cannot be used.
     File { doing: &'static str, path: PathBuf, source: io::Error },
 }
@@ -26,6 +28,7 @@ impl Failure {
             Self::Signals(_) | Self::File { .. } => Exit::Failed,
             Self::Usage(_) => Exit::Usage,
             Self::Store(error) => Exit::of(error),
+            Self::Question(error) => Exit::of_question(error),
         }
     }
 }
@@ -36,12 +39,19 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<promql::Error> for Failure {
+    fn from(error: promql::Error) -> Self {
+        Self::Question(error)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signals(error) => write!(f, "cannot wait for signals: {error}"),
             Self::Usage(message) => f.write_str(message),
             Self::Store(error) => error.fmt(f),
+            Self::Question(error) => error.fmt(f),
             Self::File { doing, path, source } => write!(f, "cannot {doing} {}: {source}", path.display()),
         }
     }
