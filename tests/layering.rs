@@ -81,6 +81,7 @@ const SINKS: &[Row] = &[
     ("store", &["error", "util"]),
     ("query", &["error", "util", "store"]),
     ("promql", &["util"]),
+    ("http", &["util", "promql"]),
     ("sql", &["error", "util", "store", "query"]),
     ("transfer", &["error", "util", "exposition", "store", "query"]),
     ("host", &["error", "util", "exposition"]),

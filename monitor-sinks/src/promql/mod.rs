@@ -49,7 +49,12 @@ pub use self::{
     labels::Labels,
     matcher::{MatchOp, Matcher},
     memory::Memory,
-    query::{Answer, Query, format, selected_names},
+    query::{Answer, Query, format, selected_names, selector},
     source::{Metadata, Select, Series, Source, Sources},
     value::{Data, Element, Line, Point, Value, is_stale, stale},
+};
+#[cfg(feature = "http")]
+pub(crate) use self::{
+    function::days_to,
+    syntax::parse_duration,
 };

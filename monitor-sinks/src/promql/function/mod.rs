@@ -12,6 +12,8 @@ mod rate;
 mod regression;
 mod window;
 
+#[cfg(feature = "http")]
+pub(crate) use self::clock::days_to;
 pub(crate) use self::{
     clock::{Moment, written_moment},
     math::quantile,
