@@ -12,7 +12,7 @@ use std::{
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::{Body, HttpBody, to_bytes},
     extract::{RawPathParams, Request},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -101,8 +101,8 @@ const PAGES: [(&str, Handler); 13] = [
 impl Api {
     /// All routes, none of them guarded yet.
     pub(super) fn router(self: Arc<Self>) -> Router {
-        let routes = FORMS.map(|route| (route, true)).into_iter().chain(PAGES.map(|route| (route, false)));
-        let router = routes.fold(Router::new(), |router, ((path, handler), is_form)| {
+        let all = FORMS.map(|route| (route, true)).into_iter().chain(PAGES.map(|route| (route, false)));
+        let router = all.fold(Router::new(), |router, ((path, handler), is_form)| {
             let api = self.clone();
             let answer = move |path, request| api.answer(handler, path, request);
             router.route(path, if is_form { get(answer.clone()).post(answer) } else { get(answer) })
@@ -136,7 +136,7 @@ impl Api {
         let now = to_micros(SystemTime::now()).div_euclid(1000);
         let question = Question { api: self, parameters, name, accept, now, deadline };
         let work = tokio::task::spawn_blocking(move || {
-            let answered = handler(&question).map(IntoResponse::into_response);
+            let answered = question.in_time().and_then(|()| handler(&question)).map(IntoResponse::into_response);
             drop(turn);
             answered
         });
@@ -155,8 +155,14 @@ impl Question {
 
 async fn read(request: Request<Body>) -> Result<Parameters, Failure> {
     let (head, body) = request.into_parts();
-    let too_large = || format!("the body has more than {LONGEST_BODY} bytes, or ended early");
-    let body = to_bytes(body, LONGEST_BODY).await;
-    let body = body.map_err(|_| Failure::new(FailureKind::TooLarge, too_large()))?;
+    let too_large = || {
+        let message = format!("the body has more than {LONGEST_BODY} bytes, or ended early");
+        Failure::new(FailureKind::TooLarge, message)
+    };
+    // A length that is declared need not be waited for.
+    if body.size_hint().lower() > LONGEST_BODY as u64 {
+        return Err(too_large());
+    }
+    let body = to_bytes(body, LONGEST_BODY).await.map_err(|_| too_large())?;
     Ok(Parameters::new(&body, head.uri.query().unwrap_or_default()))
 }

@@ -28,9 +28,8 @@ pub(super) fn federate(question: &Question) -> Result<Answer, Failure> {
 impl Question {
     /// The series of a selector that have a value now.
     fn newest(&self, selector: &str) -> Result<Vec<Element>, Failure> {
-        let query = Query::new(&*self.api.source, selector)
-            .max_samples(self.api.limits.samples)
-            .deadline(self.deadline);
+        let query =
+            Query::new(&*self.api.source, selector).max_samples(self.api.limits.samples).deadline(self.deadline);
         let answer = query.at(self.now).map_err(|error| Failure::of_query(&error))?;
         Ok(if let Data::Vector(elements) = answer.into_data() { elements } else { Vec::new() })
     }

@@ -69,7 +69,8 @@ impl Guard {
         }
         let Some(token) = &self.token else { return Ok(()) };
         let shown = only(headers, &header::AUTHORIZATION).and_then(|shown| shown.split_once(' '));
-        let fits = |(scheme, secret): (&str, &str)| scheme.eq_ignore_ascii_case("bearer") && token.is(secret.as_bytes());
+        let fits =
+            |(scheme, secret): (&str, &str)| scheme.eq_ignore_ascii_case("bearer") && token.is(secret.as_bytes());
         if shown.is_some_and(fits) { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
     }
 
@@ -126,13 +127,24 @@ mod tests {
     #[test]
     fn only_names_of_this_server_are_answered() {
         let loopback = guard("127.0.0.1:9090", &["metrics.example", "other.example:80"]);
-        for own in ["localhost:9090", "LOCALHOST:9090", "127.0.0.1:9090", "[::1]:9090", "metrics.example", "metrics.example:7"]
+        for own in
+            ["localhost:9090", "LOCALHOST:9090", "127.0.0.1:9090", "[::1]:9090", "metrics.example", "metrics.example:7"]
         {
             assert!(loopback.is_own(own), "{own}");
         }
         for foreign in [
-            "", "localhost", "localhost:9091", "localhost.evil.example:9090", "evil.example:9090", "10.0.0.1:9090",
-            "127.0.0.1:9090:9090", "::1:9090", "[::1", "localhost:", "metrics.example.evil.example", "other.example",
+            "",
+            "localhost",
+            "localhost:9091",
+            "localhost.evil.example:9090",
+            "evil.example:9090",
+            "10.0.0.1:9090",
+            "127.0.0.1:9090:9090",
+            "::1:9090",
+            "[::1",
+            "localhost:",
+            "metrics.example.evil.example",
+            "other.example",
         ] {
             assert!(!loopback.is_own(foreign), "{foreign}");
         }

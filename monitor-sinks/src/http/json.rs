@@ -9,14 +9,19 @@ use crate::promql::{Data, Element, Histogram, Labels, Line, Point, Value};
 
 /// The data of an answer to a query: its type, and what it holds.
 pub(super) fn data(out: &mut String, data: &Data) {
-    let (name, write): (&str, &dyn Fn(&mut String)) = match data {
-        Data::Scalar { time, value } => ("scalar", &|out| pair(out, *time, |out| number(out, *value))),
-        Data::Text { time, value } => ("string", &|out| pair(out, *time, |out| text(out, value))),
-        Data::Vector(elements) => ("vector", &|out| list(out, elements, element)),
-        Data::Matrix(lines) => ("matrix", &|out| list(out, lines, line)),
+    let name = match data {
+        Data::Scalar { .. } => "scalar",
+        Data::Text { .. } => "string",
+        Data::Vector(_) => "vector",
+        Data::Matrix(_) => "matrix",
     };
     let _ = write!(out, r#"{{"resultType":"{name}","result":"#);
-    write(out);
+    match data {
+        Data::Scalar { time, value } => pair(out, *time, |out| number(out, *value)),
+        Data::Text { time, value } => pair(out, *time, |out| text(out, value)),
+        Data::Vector(elements) => list(out, elements, element),
+        Data::Matrix(lines) => list(out, lines, line),
+    }
     out.push('}');
 }
 
@@ -56,7 +61,7 @@ pub(super) fn number(out: &mut String, value: f64) {
     let size = value.abs();
     let _ = if value.is_infinite() {
         out.write_str(if value > 0.0 { r#""+Inf""# } else { r#""-Inf""# })
-    } else if size != 0.0 && (size < 1e-6 || size >= 1e21) {
+    } else if size > 0.0 && size < 1e-6 || size >= 1e21 {
         let scientific = format!("{value:e}");
         let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
         let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |exponent| ('-', exponent));
@@ -132,10 +137,11 @@ fn histogram(out: &mut String, histogram: &Histogram) {
 
 /// 0: the upper bound belongs to the bucket; 1: the lower one; 2: neither; 3: both.
 fn inclusion(is_custom: bool, lower: f64, upper: f64) -> u8 {
-    let is_zero = lower == -upper;
-    let (has_lower, has_upper) = match is_custom {
-        true => (lower == f64::NEG_INFINITY, true),
-        false => (is_zero || lower < 0.0, is_zero || upper > 0.0),
+    let is_around_zero = lower <= 0.0 && upper >= 0.0;
+    let (has_lower, has_upper) = if is_custom {
+        (lower == f64::NEG_INFINITY, true)
+    } else {
+        (is_around_zero || lower < 0.0, is_around_zero || upper > 0.0)
     };
     match (has_lower, has_upper) {
         (false, true) => 0,

@@ -34,7 +34,7 @@ impl Parameters {
     }
 
     /// Every value of a parameter.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(super) fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
@@ -85,15 +85,9 @@ impl Parameters {
         Ok(Window { start, end })
     }
 
-    /// Every `match[]`, as conditions. Prometheus reads all series for one that anything meets; so it refuses those.
+    /// Every `match[]`, as conditions.
     pub(super) fn selectors(&self) -> Result<Vec<Vec<Matcher>>, Failure> {
-        let read = |text: &str| {
-            let matchers = promql::selector(text).map_err(|error| Failure::parameter("match[]", error))?;
-            if matchers.iter().all(|matcher| matcher.matches("")) {
-                return Err(Failure::bad_data("match[] must contain at least one non-empty matcher"));
-            }
-            Ok(matchers)
-        };
+        let read = |text: &str| promql::selector(text).map_err(|error| Failure::parameter("match[]", error));
         self.all("match[]").map(read).collect()
     }
 }
@@ -124,15 +118,7 @@ fn length(text: &str) -> Option<i64> {
 /// `2015-07-01T20:10:51.781+02:00` as milliseconds since 1970.
 fn rfc3339(text: &str) -> Option<i64> {
     let (date, time) = text.split_once(['T', 't'])?;
-    let (time, offset) = match time.strip_suffix(['Z', 'z']) {
-        Some(time) => (time, 0),
-        None => {
-            let at = time.rfind(['+', '-'])?;
-            let [hours, minutes] = parts(&time[at + 1..], ':')?;
-            let sign = if time[at..].starts_with('-') { -1 } else { 1 };
-            (&time[..at], sign * (hours * 60 + minutes))
-        }
-    };
+    let (time, offset) = without_offset(time)?;
     // Far years have a sign and more than four digits.
     let (sign, date) = match date.strip_prefix(['+', '-']) {
         Some(rest) => (if date.starts_with('-') { -1 } else { 1 }, rest),
@@ -141,13 +127,24 @@ fn rfc3339(text: &str) -> Option<i64> {
     let [year, month, day] = parts(date, '-')?;
     let (whole, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let [hour, minute, second] = parts(whole, ':')?;
-    let is_date = year < 1 << 32 && (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !is_date || hour > 23 || minute > 59 || second > 60 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+    let is_day = year < 1 << 32 && (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !is_day || hour > 23 || minute > 59 || second > 60 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let thousandths: i64 = format!("{fraction:0<3}")[..3].parse().ok()?;
     let minutes = (days_to(sign * year, month, day) * 24 + hour) * 60 + minute - offset;
     Some((minutes * 60 + second).saturating_mul(1000).saturating_add(thousandths))
+}
+
+/// A time of day without the offset from UTC at its end, and that in minutes.
+fn without_offset(time: &str) -> Option<(&str, i64)> {
+    if let Some(time) = time.strip_suffix(['Z', 'z']) {
+        return Some((time, 0));
+    }
+    let at = time.rfind(['+', '-'])?;
+    let [hours, minutes] = parts(&time[at + 1..], ':')?;
+    let sign = if time[at..].starts_with('-') { -1 } else { 1 };
+    (hours < 24 && minutes < 60).then_some((&time[..at], sign * (hours * 60 + minutes)))
 }
 
 /// Exactly `N` whole numbers between separators, none of them negative.

@@ -54,7 +54,4 @@ pub use self::{
     value::{Data, Element, Line, Point, Value, is_stale, stale},
 };
 #[cfg(feature = "http")]
-pub(crate) use self::{
-    function::days_to,
-    syntax::parse_duration,
-};
+pub(crate) use self::{function::days_to, syntax::parse_duration};
