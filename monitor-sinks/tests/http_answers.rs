@@ -172,6 +172,7 @@ fn mistakes_are_answered_with_kind_and_status() {
         ("labels?match[]=rate(a[5m])", 400, "bad_data", "invalid parameter \"match[]\": "),
         ("labels?start=2&end=1", 400, "bad_data", "invalid parameter \"end\": end timestamp must not"),
         ("format_query?query=(", 400, "bad_data", "invalid parameter \"query\": "),
+        ("parse_query?query=(", 400, "bad_data", "invalid parameter \"query\": "),
         ("query_exemplars?query=(", 400, "bad_data", "invalid parameter \"query\": "),
     ] {
         let (found_status, found_kind, found) = get(server.address(), &format!("/api/v1/{path}")).failure();
@@ -187,7 +188,7 @@ fn mistakes_are_answered_with_kind_and_status() {
 }
 
 #[test]
-fn lists_of_what_is_not_there_are_empty() {
+fn small_questions_and_lists_of_what_is_not_there_are_answered() {
     let server = builder(Memory::new()).start().unwrap();
     for (path, wanted) in [
         ("rules", json!({ "groups": [] })),
@@ -198,6 +199,7 @@ fn lists_of_what_is_not_there_are_empty() {
         ("metadata", json!({})),
         ("query_exemplars?query=up&start=0&end=1", json!([])),
         ("format_query?query=sum%20by(a)(up)", json!("sum by (a) (up)")),
+        ("parse_query?query=2", json!({ "type": "numberLiteral", "val": "2" })),
     ] {
         assert_eq!(get(server.address(), &format!("/api/v1/{path}")).data(), wanted, "{path}");
     }

@@ -67,7 +67,9 @@ fn clients_that_do_not_read_keep_nobody_waiting() {
         "GET /api/v1/query_range?query=calls_total&start=0&end=1000&step=0.1 HTTP/1.1\r\nHost: {address}\r\n\r\n"
     );
     let mut clients: Vec<TcpStream> = (0..64).map(|_| connect(address)).collect();
-    clients.iter_mut().for_each(|client| client.write_all(long.as_bytes()).unwrap());
+    for client in &mut clients {
+        client.write_all(long.as_bytes()).unwrap();
+    }
     is_answered(address);
 }
 

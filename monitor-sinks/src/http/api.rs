@@ -27,7 +27,7 @@ use super::{
     answer::{Answer, Failure, FailureKind},
     evaluate, expose,
     parameter::Parameters,
-    series, status,
+    series, status, tree,
 };
 use crate::{promql::Source, util::time::to_micros};
 
@@ -72,11 +72,12 @@ const LONGEST_BODY: usize = 256 << 10;
 const TOLERANCE: Duration = Duration::from_secs(2);
 
 /// What can be asked with parameters in the address or in a form.
-const FORMS: [(&str, Handler); 6] = [
+const FORMS: [(&str, Handler); 7] = [
     ("/api/v1/query", evaluate::query),
     ("/api/v1/query_range", evaluate::query_range),
     ("/api/v1/query_exemplars", evaluate::query_exemplars),
     ("/api/v1/format_query", evaluate::format_query),
+    ("/api/v1/parse_query", tree::parse_query),
     ("/api/v1/labels", series::labels),
     ("/api/v1/series", series::series),
 ];

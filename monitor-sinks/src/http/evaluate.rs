@@ -55,7 +55,7 @@ pub(super) fn format_query(question: &Question) -> Result<Answer, Failure> {
 
 impl Question {
     /// The text of the query; none is the empty one, which is no PromQL.
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         self.parameters.text("query").unwrap_or_default()
     }
 

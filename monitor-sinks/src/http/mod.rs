@@ -9,10 +9,11 @@
 //! guard       who may ask: hosts, origins, tokens; headers of every response
 //! api         the table of routes; questions off the thread that serves connections
 //! ├ evaluate    query, query_range, format_query
+//! ├ tree        parse_query
 //! ├ series      labels, label values, series
 //! ├ status      what a server says of itself, and lists that are empty here
 //! └ expose      /metrics, /federate
-//! exposition  text for a scrape     metric   what metrics are, in one of the two formats
+//! exposition  text for a scrape
 //! parameter   what was asked: times, durations, selectors    answer   what is replied    json   values as JSON
 //! ```
 //!
@@ -38,6 +39,7 @@ mod series;
 mod server;
 mod status;
 mod token;
+mod tree;
 
 pub use self::{
     error::Error,

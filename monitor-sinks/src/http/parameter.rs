@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::answer::Failure;
-use crate::promql::{self, Matcher, days_to, parse_duration};
+use crate::promql::{self, Matcher, function::days_to, syntax::parse_duration};
 
 /// Parameters by name, in the order in which they came.
 #[derive(Debug, Default)]

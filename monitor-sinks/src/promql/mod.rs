@@ -31,16 +31,16 @@ mod annotation;
 mod builder;
 mod error;
 mod eval;
-mod function;
+pub(crate) mod function;
 mod histogram;
 mod labels;
 mod matcher;
 mod memory;
 mod query;
 mod source;
-mod syntax;
+pub(crate) mod syntax;
 pub mod testing;
-mod value;
+pub(crate) mod value;
 
 pub use self::{
     builder::{Expression, metric, number},
@@ -53,5 +53,3 @@ pub use self::{
     source::{Metadata, Select, Series, Source, Sources},
     value::{Data, Element, Line, Point, Value, is_stale, stale},
 };
-#[cfg(feature = "http")]
-pub(crate) use self::{function::days_to, syntax::parse_duration};
