@@ -76,6 +76,7 @@ fn labels_their_values_and_series_are_listed() {
     assert_eq!(data("labels?start=2000"), json!([]));
     assert_eq!(data("label/__name__/values"), json!(["calls_total", "temperature"]));
     assert_eq!(data("label/job/values?match[]=%7Bjob=~%22w.*%22%7D&match[]=temperature"), json!(["web"]));
+    assert_eq!(data("label/%6Aob/values"), json!(["etl", "web"]));
     assert_eq!(data("label/nothing/values"), json!([]));
     let etl = json!({ "__name__": "calls_total", "job": "etl" });
     let web = json!({ "__name__": "calls_total", "job": "web" });

@@ -74,6 +74,30 @@ fn clients_that_do_not_read_keep_nobody_waiting() {
 }
 
 #[test]
+fn large_answers_that_are_not_read_leave_room_for_small_ones() {
+    let mut memory = memory();
+    for at in 0..60 {
+        memory.push(&Labels::new([("__name__", "many".to_owned()), ("at", at.to_string())]), 0, 1.0 / 3.0);
+    }
+    let server = builder(memory).max_unread(1 << 20).start().unwrap();
+    let address = server.address();
+    // About 16 MB, more than the buffers between the two take.
+    let large = "/api/v1/query_range?query=many&start=0&end=100&step=0.01";
+    let mut slow = connect(address);
+    slow.write_all(format!("GET {large} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    let mut begin = [0; 12];
+    slow.read_exact(&mut begin).unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200");
+    let (status, kind, _) = get(address, large).failure();
+    assert_eq!((status, kind.as_str()), (503, "unavailable"));
+    is_answered(address);
+    let mut rest = Vec::new();
+    slow.read_to_end(&mut rest).unwrap();
+    assert!(rest.len() > 10_000_000 && rest.ends_with(b"}"), "{}", rest.len());
+    assert_eq!(get(address, large).status, 200);
+}
+
+#[test]
 fn a_head_that_takes_too_long_ends_the_connection() {
     let server = builder(memory()).head_time(Duration::from_millis(100)).start().unwrap();
     for begin in ["", "GET /metrics HTTP/1.1\r\nHost: lo"] {
@@ -142,6 +166,64 @@ fn what_is_no_http_is_refused() {
         assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 4"), "{bytes:?}");
     }
     is_answered(server.address());
+}
+
+#[test]
+fn no_parameter_makes_a_question_panic() {
+    const PATHS: [&str; 12] = [
+        "query",
+        "query_range",
+        "query_exemplars",
+        "format_query",
+        "parse_query",
+        "labels",
+        "label/job/values",
+        "series",
+        "metadata",
+        "status/tsdb",
+        "../../federate",
+        "../../metrics",
+    ];
+    const NAMES: [&str; 11] =
+        ["query", "time", "start", "end", "step", "limit", "timeout", "match[]", "lookback_delta", "metric", "other"];
+    const VALUES: [&str; 24] = [
+        "",
+        "0",
+        "-1",
+        "1e308",
+        "-1e308",
+        "1e-308",
+        "NaN",
+        "Inf",
+        "9223372036854775807",
+        "18446744073709551616",
+        "1h30m",
+        "999999999y",
+        "5m5m",
+        "-292273086-05-16T16:47:06Z",
+        "2292277025-08-18T07:12:54Z",
+        "1970-01-01T00:00:00-99:99",
+        "é",
+        "%FF%00",
+        "calls_total",
+        "sum(calls_total",
+        "%7B__name__=~%22.%2B%22%7D",
+        "rate(calls_total[1m])",
+        "T",
+        "--T::Z",
+    ];
+    let server = builder(memory()).time_limit(Duration::from_secs(5)).start().unwrap();
+    let mut numbers = random::Random(11);
+    for _ in 0..2000 {
+        let path = PATHS[numbers.below(PATHS.len())];
+        let path = path.strip_prefix("../..").map_or_else(|| format!("/api/v1/{path}"), str::to_owned);
+        let pairs: Vec<String> = (0..numbers.below(6))
+            .map(|_| format!("{}={}", NAMES[numbers.below(NAMES.len())], VALUES[numbers.below(VALUES.len())]))
+            .collect();
+        let path = format!("{path}?{}", pairs.join("&"));
+        let status = get(server.address(), &path).status;
+        assert!(matches!(status, 200 | 400 | 422 | 503), "{status}: {path}");
+    }
 }
 
 /// A source whose answers wait until they are let go.

@@ -37,6 +37,8 @@ pub(super) enum FailureKind {
     Timeout,
     Internal,
     TooLarge,
+    /// There is no room for the answer.
+    Unavailable,
 }
 
 impl Answer {
@@ -106,6 +108,7 @@ impl FailureKind {
             Self::Execution => ("execution", StatusCode::UNPROCESSABLE_ENTITY),
             Self::Timeout => ("timeout", StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::TooLarge => ("bad_data", StatusCode::PAYLOAD_TOO_LARGE),
         }
     }

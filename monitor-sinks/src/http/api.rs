@@ -28,6 +28,7 @@ use super::{
     evaluate, expose,
     parameter::Parameters,
     series, status, tree,
+    unread::Room,
 };
 use crate::{promql::Source, util::time::to_micros};
 
@@ -38,6 +39,7 @@ pub(super) struct Api {
     pub(super) address: SocketAddr,
     pub(super) started: SystemTime,
     pub(super) turns: Arc<Semaphore>,
+    pub(super) room: Room,
 }
 
 /// What a question may take.
@@ -135,14 +137,18 @@ impl Api {
             return Err(Failure::new(FailureKind::Timeout, "query timed out in query queue"));
         };
         let now = to_micros(SystemTime::now()).div_euclid(1000);
-        let question = Question { api: self, parameters, name, accept, now, deadline };
+        let question = Question { api: self.clone(), parameters, name, accept, now, deadline };
         let work = tokio::task::spawn_blocking(move || {
             let answered = question.in_time().and_then(|()| handler(&question)).map(IntoResponse::into_response);
             drop(turn);
             answered
         });
         let panicked = |_| Err(Failure::new(FailureKind::Internal, "the question could not be answered: it panicked"));
-        work.await.unwrap_or_else(panicked)
+        let (head, body) = work.await.unwrap_or_else(panicked)?.into_parts();
+        let body = to_bytes(body, usize::MAX).await.ok().and_then(|body| self.room.keep(body));
+        let full =
+            || Failure::new(FailureKind::Unavailable, "too many large answers wait for clients that read slowly");
+        Ok(Response::from_parts(head, Body::new(body.ok_or_else(full)?)))
     }
 }
 

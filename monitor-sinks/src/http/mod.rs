@@ -40,6 +40,7 @@ mod server;
 mod status;
 mod token;
 mod tree;
+mod unread;
 
 pub use self::{
     error::Error,

@@ -19,8 +19,8 @@ pub(super) struct Window {
     pub(super) end: i64,
 }
 
-/// The farthest instant from 1970 that is meant as one; beyond, clients mean "any time".
-const FARTHEST: i64 = 1 << 54;
+/// The farthest instant from 1970, 140,000 years; with farther ones clients mean "any time". It is exact in microseconds.
+const FARTHEST: i64 = 1 << 52;
 
 impl Parameters {
     pub(super) fn new(body: &[u8], query: &str) -> Self {

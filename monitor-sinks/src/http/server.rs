@@ -19,6 +19,7 @@ use super::{
     connection,
     error::{Error, Kind},
     guard::{Guard, guard},
+    unread::Room,
 };
 use crate::promql::Source;
 
@@ -55,6 +56,7 @@ pub struct Builder {
     hosts: Vec<String>,
     token: Option<Token>,
     limits: api::Limits,
+    unread: usize,
     connections: usize,
     head_time: Duration,
     connection_time: Duration,
@@ -69,6 +71,7 @@ impl Server {
             hosts: Vec::new(),
             token: None,
             limits: api::Limits { time: Duration::from_secs(30), samples: 5_000_000, at_once: 4 },
+            unread: 256 << 20,
             connections: 512,
             head_time: Duration::from_secs(10),
             connection_time: Duration::from_mins(1),
@@ -141,6 +144,13 @@ impl Builder {
         self
     }
 
+    /// How many bytes of large answers may wait for clients that read slowly; 256 MiB if not said. Further large ones are
+    /// refused. One alone may be larger.
+    pub fn max_unread(mut self, bytes: usize) -> Self {
+        self.unread = bytes;
+        self
+    }
+
     /// How many connections there may be; 512 if not said. Further ones wait until one is closed.
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = most;
@@ -198,7 +208,12 @@ impl Builder {
         }
         let api::Limits { time, samples, at_once } = self.limits;
         let times = [("a time limit", time), ("a time for heads", self.head_time), ("a time", self.connection_time)];
-        let counts = [("samples", samples), ("questions at a time", at_once), ("connections", self.connections)];
+        let counts = [
+            ("samples", samples),
+            ("questions at a time", at_once),
+            ("bytes of unread answers", self.unread),
+            ("connections", self.connections),
+        ];
         let zero_time = times.iter().find(|(_, time)| time.is_zero()).map(|(what, _)| format!("{what} of 0"));
         let zero_count = counts.iter().find(|(_, count)| *count == 0).map(|(what, _)| format!("0 {what}"));
         match zero_time.or(zero_count) {
@@ -216,7 +231,8 @@ impl Builder {
     fn router(self, address: SocketAddr) -> Router {
         let guarding = Arc::new(Guard { address, hosts: self.hosts, token: self.token });
         let turns = Arc::new(Semaphore::new(self.limits.at_once.min(Semaphore::MAX_PERMITS)));
-        let api = Api { source: self.source, limits: self.limits, address, started: SystemTime::now(), turns };
+        let room = Room::new(self.unread);
+        let api = Api { source: self.source, limits: self.limits, address, started: SystemTime::now(), turns, room };
         Arc::new(api).router().layer(middleware::from_fn_with_state(guarding, guard))
     }
 }
