@@ -36,6 +36,8 @@ pub use monitor_sinks::{
     Point, Points, Progress, Query, Reading, Resolution, Retention, Salvage, Series, SeriesInfo, Sql, SqlRows,
     SqlValue, Steps, Store, Stored, Summary, TableExport, TableProgress, Warning, runtime::Source,
 };
+#[cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]
+pub use monitor_sinks::{Question, StoreSource};
 
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use monitor_sinks::{Family, Host, HostSampling, TopProcess, TopProcesses};

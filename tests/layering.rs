@@ -86,6 +86,7 @@ const SINKS: &[Row] = &[
     ("transfer", &["error", "util", "exposition", "store", "query"]),
     ("host", &["error", "util", "exposition"]),
     ("runtime", &["error", "util", "store", "query", "host"]),
+    ("ask", &["error", "util", "store", "query", "promql", "runtime"]),
 ];
 
 const CLI: &[Row] = &[
@@ -101,7 +102,10 @@ const CLI: &[Row] = &[
     ("export", &["exit", "failure", "arguments"]),
     ("import", &["exit", "failure", "arguments"]),
     ("promql_test", &["exit", "arguments"]),
-    ("sql", &["exit", "arguments"]),
+    ("table", &[]),
+    ("plot", &["table"]),
+    ("query", &["exit", "failure", "arguments", "table", "plot"]),
+    ("sql", &["exit", "arguments", "table"]),
 ];
 
 /// What `monitor-core` must not use: it opens no file and no socket, starts no process and no thread.

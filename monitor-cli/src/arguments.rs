@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Save what can still be read of a damaged store into a new one
     #[command(after_help = SALVAGE_NOTES)]
     Salvage(Copy),
+    /// Answer an expression of PromQL
+    #[command(after_help = QUERY_NOTES)]
+    Query(Query),
     /// Answer a question in SQL
     #[command(after_help = SQL_NOTES)]
     Sql(Sql),
@@ -50,6 +53,23 @@ pub(crate) enum Command {
     #[command(after_help = PROMQL_TEST_NOTES)]
     PromqlTest(PromqlTest),
 }
+
+const QUERY_NOTES: &str = "\
+Series have the names and labels that they are stored with, and the label service; histograms and timers are native
+histograms. Without a time the answer is that of the newest instant in the store. With --from it is a range: a plot in a
+terminal, else a table; --json is the data that the HTTP interface of Prometheus answers with.
+
+Times are RFC 3339 (2026-11-28T10:00:00Z; without a zone they are UTC), seconds since 1970, `now`, or a span before now
+such as 2h or `2h ago`.
+
+Examples:
+  monitor query --db m.db 'sum by (function) (rate(function_calls_total[5m]))'
+  monitor query --db m.db --from 1h 'histogram_quantile(0.99, rate(function_calls_duration_seconds[5m]))'
+
+Exit codes:
+  0  it is answered, be it by nothing
+  1  the store cannot be read, the data has no answer, or it takes too long or is too large
+  2  the arguments or the expression make no sense, or it names a metric that there is none of";
 
 const SQL_NOTES: &str = "\
 Tables: samples; app_metrics and system_metrics, the same as older scripts store it; series, latest, function_hourly and
@@ -273,7 +293,43 @@ pub(crate) struct Agent {
     pub(crate) root: PathBuf,
 }
 
-/// A question.
+/// A question in PromQL.
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// The file of the store
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: PathBuf,
+
+    /// The expression
+    #[arg(value_name = "EXPR", allow_hyphen_values = true)]
+    pub(crate) expression: String,
+
+    /// The instant to ask at [default: the newest in the store]
+    #[arg(long, value_name = "TIME", value_parser = instant::parse, conflicts_with = "from")]
+    pub(crate) at: Option<SystemTime>,
+
+    /// The first instant of a range
+    #[arg(long, value_name = "TIME", value_parser = instant::parse)]
+    pub(crate) from: Option<SystemTime>,
+
+    /// The last instant of the range [default: the newest in the store]
+    #[arg(long, value_name = "TIME", value_parser = instant::parse, requires = "from")]
+    pub(crate) to: Option<SystemTime>,
+
+    /// The time between two instants of the range [default: what makes about 120 of them]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "from")]
+    pub(crate) step: Option<Duration>,
+
+    /// Print the answer as JSON, as the HTTP interface of Prometheus does
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How long the answer may take
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
+    pub(crate) within: Duration,
+}
+
+/// A question in SQL.
 #[derive(Debug, Args)]
 pub(crate) struct Sql {
     /// The file of the store
@@ -354,6 +410,9 @@ mod tests {
             (&["sql", "--db", "m.db"], "<SQL>"),
             (&["sql", "SELECT 1"], "--db"),
             (&["sql", "--db", "m.db", "SELECT 1", "--limit", "all"], "'all'"),
+            (&["query", "--db", "m.db"], "<EXPR>"),
+            (&["query", "--db", "m.db", "up", "--step", "1m"], "--from"),
+            (&["query", "--db", "m.db", "up", "--from", "1h", "--at", "now"], "--at"),
             (&["export"], "--db"),
             (&["export", "--db", "m.db", "--format", "xml"], "openmetrics"),
             (&["export", "--db", "m.db", "--from", "soon"], "RFC 3339"),

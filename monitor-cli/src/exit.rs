@@ -1,6 +1,6 @@
 //! How the program ends, for scripts. The codes are documented in the help of each command and never change.
 
-use monitor_sinks::Error;
+use monitor_sinks::{Error, promql};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -25,6 +25,12 @@ impl Exit {
         } else {
             Self::Failed
         }
+    }
+
+    /// The code for a question in PromQL that could not be answered.
+    pub(crate) fn of_question(error: &promql::Error) -> Self {
+        let is_mistake = error.is_syntax() || error.is_unknown_name() || error.is_invalid_setting();
+        if is_mistake { Self::Usage } else { Self::Failed }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{error, fmt, io, path::PathBuf};
 
-use monitor_sinks::Error;
+use monitor_sinks::{Error, promql};
 
 use crate::exit::Exit;
 
@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Signals(io::Error),
     /// The store, or what it was given.
     Store(Error),
+    /// A question in PromQL.
+    Question(promql::Error),
     /// A file that was named cannot be used.
     File { doing: &'static str, path: PathBuf, source: io::Error },
 }
@@ -23,6 +25,7 @@ impl Failure {
         match self {
             Self::Signals(_) | Self::File { .. } => Exit::Failed,
             Self::Store(error) => Exit::of(error),
+            Self::Question(error) => Exit::of_question(error),
         }
     }
 }
@@ -33,11 +36,18 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<promql::Error> for Failure {
+    fn from(error: promql::Error) -> Self {
+        Self::Question(error)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signals(error) => write!(f, "cannot wait for signals: {error}"),
             Self::Store(error) => error.fmt(f),
+            Self::Question(error) => error.fmt(f),
             Self::File { doing, path, source } => write!(f, "cannot {doing} {}: {source}", path.display()),
         }
     }

@@ -1,6 +1,7 @@
 //! The program `monitor`.
 //!
-//! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor sql` asks one, `monitor
+//! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor query` and `monitor
+//! sql` ask one, `monitor
 //! export` and `monitor import` take values out of one and into one; `backup`, `check` and `salvage` take care of one;
 //! `monitor promql-test` runs test scripts of PromQL. What is printed is for people, but for what they ask to have as JSON;
 //! everything that went wrong goes to standard error. Scripts branch on the exit code, see `exit`.
@@ -14,7 +15,9 @@ mod export;
 mod failure;
 mod import;
 mod instant;
+mod plot;
 mod promql_test;
+mod query;
 mod sql;
 #[cfg(unix)]
 mod stop;
@@ -24,6 +27,7 @@ mod stop;
 // Compiled and tested wherever the program is.
 #[cfg(all(test, unix))]
 mod stop_polled;
+mod table;
 
 use std::{io::Write, process::ExitCode};
 
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Command::Export(export) => export::run(&export),
         Command::Import(import) => import::run(&import),
         Command::PromqlTest(scripts) => Ok(promql_test::run(&scripts)),
+        Command::Query(query) => query::run(&query),
         Command::Sql(question) => sql::run(&question).map_err(Failure::Store),
     };
     let exit = result.unwrap_or_else(|failure| {

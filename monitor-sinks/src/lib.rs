@@ -4,6 +4,7 @@
 //! one transaction to one SQLite file. Queries open the same file read-only, in this process or in another one.
 //!
 //! ```text
+//! ask       PromQL over a store
 //! http      the HTTP interface of Prometheus, over any source of series
 //! runtime   Monitor, builder, background thread, schedule
 //! sql       SELECT statements, and the tables that older scripts know
@@ -32,6 +33,8 @@
 //! - `http`: the HTTP interface of Prometheus over any source of series; brings `promql` and a small web server.
 //! - `sqlite-system`: the same store, over the SQLite library of the system, 3.45.3 or newer.
 
+#[cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]
+pub mod ask;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 mod error;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
@@ -63,6 +66,8 @@ mod registry;
 #[path = "../tests/common/random.rs"]
 mod random;
 
+#[cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]
+pub use self::ask::{Question, StoreSource};
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use self::host::{Family, Host, HostSampling, TopProcess, TopProcesses};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]

@@ -25,6 +25,7 @@ pub struct Error {
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     Syntax { message: String, span: Span, place: (usize, usize) },
+    UnknownName { message: String, span: Span, place: (usize, usize) },
     TooLarge { message: String },
     TooManySamples,
     TooLate,
@@ -38,6 +39,13 @@ impl Error {
     #[must_use]
     pub fn is_syntax(&self) -> bool {
         matches!(*self.kind, Kind::Syntax { .. })
+    }
+
+    /// Whether the text names a metric that there is none of. Only who knows all metrics can tell; see
+    /// [`check_names`](super::check_names).
+    #[must_use]
+    pub fn is_unknown_name(&self) -> bool {
+        matches!(*self.kind, Kind::UnknownName { .. })
     }
 
     /// Whether a limit was hit: of the text, of nesting, of steps, of samples.
@@ -74,7 +82,7 @@ impl Error {
     #[must_use]
     pub fn position(&self) -> Option<(usize, usize)> {
         match *self.kind {
-            Kind::Syntax { place, .. } => Some(place),
+            Kind::Syntax { place, .. } | Kind::UnknownName { place, .. } => Some(place),
             _ => None,
         }
     }
@@ -86,6 +94,10 @@ impl Error {
 
     pub(crate) fn syntax(span: Span, message: impl Into<String>) -> Self {
         Kind::Syntax { message: message.into(), span, place: (1, 1) }.into()
+    }
+
+    pub(crate) fn unknown_name(span: Span, message: impl Into<String>) -> Self {
+        Kind::UnknownName { message: message.into(), span, place: (1, 1) }.into()
     }
 
     pub(crate) fn evaluation(message: impl Into<String>) -> Self {
@@ -102,7 +114,7 @@ impl Error {
 
     /// Says where in `text` the mistake is; before, only its offset is known.
     pub(crate) fn located_in(mut self, text: &str) -> Self {
-        if let Kind::Syntax { span, place, .. } = &mut *self.kind {
+        if let Kind::Syntax { span, place, .. } | Kind::UnknownName { span, place, .. } = &mut *self.kind {
             *place = span.place_in(text);
         }
         self
@@ -123,7 +135,8 @@ impl From<Kind> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.kind {
-            Kind::Syntax { message, place: (line, column), .. } => write!(f, "{line}:{column}: {message}"),
+            Kind::Syntax { message, place: (line, column), .. }
+            | Kind::UnknownName { message, place: (line, column), .. } => write!(f, "{line}:{column}: {message}"),
             Kind::TooLarge { message } | Kind::Evaluation { message } | Kind::Setting { message } => {
                 f.write_str(message)
             }

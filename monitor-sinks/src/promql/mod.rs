@@ -49,7 +49,7 @@ pub use self::{
     labels::Labels,
     matcher::{MatchOp, Matcher},
     memory::Memory,
-    query::{Answer, Query, format, selected_names, selector},
+    query::{Answer, Query, check_names, format, selected_names, selector},
     source::{Metadata, Select, Series, Source, Sources},
     value::{Data, Element, Line, Point, Value, is_stale, stale},
 };

@@ -11,7 +11,7 @@ use super::{
     labels::{Labels, NAME},
     matcher::{MatchOp, Matcher},
     source::Source,
-    syntax::{Expr, Kind, parse},
+    syntax::{Expr, Kind, Span, parse},
     value::{Data, Element, Line, Point, Value},
 };
 
@@ -254,20 +254,50 @@ pub fn selector(text: &str) -> Result<Vec<Matcher>, Error> {
 ///
 /// If the text is not PromQL.
 pub fn selected_names(text: &str, known: &[&str]) -> Result<Vec<String>, Error> {
-    fn gather<'e>(expr: &'e Expr, names: &mut Vec<&'e str>) {
-        if let Kind::Selector(selector) | Kind::Range { selector, .. } = &expr.kind {
-            let is_name = |matcher: &&Matcher| matcher.label == NAME && matcher.op == MatchOp::Equal;
-            names.extend(selector.matchers.iter().filter(is_name).map(|matcher| matcher.value.as_str()));
-        }
-        expr.kind.children().for_each(|child| gather(child, names));
-    }
     let expr = parse(text)?;
-    let mut names = Vec::new();
-    gather(&expr, &mut names);
+    let mut names: Vec<&str> = names_of(&expr).into_iter().map(|(name, _)| name).collect();
     names.sort_unstable();
     names.dedup();
     let unknown = names.into_iter().filter(|name| !known.contains(name));
-    Ok(unknown.map(|name| format!("there is no metric `{name}`{}", hint(name, known.iter().copied()))).collect())
+    Ok(unknown.map(|name| no_metric(name, known)).collect())
+}
+
+/// Refuses an expression that selects a metric which is not among the `known` ones: the error has the place of the
+/// first, and the nearest name that there is.
+///
+/// For those who know all metrics, and have an answer that is empty; see [`selected_names`].
+///
+/// ```
+/// let error = monitor_sinks::promql::check_names("sum(rate(cals_total[5m]))", &["calls_total"]).unwrap_err();
+/// assert!(error.is_unknown_name());
+/// assert_eq!(error.to_string(), "1:10: there is no metric `cals_total`; did you mean `calls_total`?");
+/// ```
+///
+/// # Errors
+///
+/// If the text is not PromQL, or a name is not known ([`Error::is_unknown_name`]).
+pub fn check_names(text: &str, known: &[&str]) -> Result<(), Error> {
+    let expr = parse(text)?;
+    let unknown = names_of(&expr).into_iter().find(|(name, _)| !known.contains(name));
+    unknown.map_or(Ok(()), |(name, span)| Err(Error::unknown_name(span, no_metric(name, known)).located_in(text)))
+}
+
+/// The names that selectors of an expression ask for, in the order of the text, with the places of these.
+fn names_of(expr: &Expr) -> Vec<(&str, Span)> {
+    fn gather<'e>(expr: &'e Expr, names: &mut Vec<(&'e str, Span)>) {
+        if let Kind::Selector(selector) | Kind::Range { selector, .. } = &expr.kind {
+            let is_name = |matcher: &&Matcher| matcher.label == NAME && matcher.op == MatchOp::Equal;
+            names.extend(selector.matchers.iter().filter(is_name).map(|matcher| (matcher.value.as_str(), expr.span)));
+        }
+        expr.kind.children().for_each(|child| gather(child, names));
+    }
+    let mut names = Vec::new();
+    gather(expr, &mut names);
+    names
+}
+
+fn no_metric(name: &str, known: &[&str]) -> String {
+    format!("there is no metric `{name}`{}", hint(name, known.iter().copied()))
 }
 
 fn instant(root: &mut Root, time: i64, context: &mut Context) -> Result<Data, Error> {

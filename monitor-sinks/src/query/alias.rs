@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Alias {
     pub(crate) name: &'static str,
-    pub(super) metric: &'static str,
+    pub(crate) metric: &'static str,
     /// Labels that a series must have, each with the values that are taken.
     pub(crate) labels: &'static [(&'static str, &'static [&'static str])],
     pub(crate) form: Form,
@@ -107,7 +107,7 @@ const TABLE: [Alias; 30] = [
 
 impl Alias {
     /// What `name` stands for, if it is a short name.
-    pub(super) fn find(name: &str) -> Option<&'static Self> {
+    pub(crate) fn find(name: &str) -> Option<&'static Self> {
         TABLE.iter().find(|alias| alias.name == name)
     }
 
@@ -117,7 +117,7 @@ impl Alias {
     }
 
     /// The short names whose metrics are among `all`.
-    pub(super) fn known(all: &[StoredSeries]) -> impl Iterator<Item = &str> {
+    pub(crate) fn known(all: &[StoredSeries]) -> impl Iterator<Item = &str> {
         TABLE.iter().filter(|alias| all.iter().any(|series| series.name == alias.metric)).map(|alias| alias.name)
     }
 
@@ -128,7 +128,7 @@ impl Alias {
     }
 
     /// Whether `series`, of the right metric, has the right labels.
-    fn takes(&self, series: &StoredSeries) -> bool {
+    pub(crate) fn takes(&self, series: &StoredSeries) -> bool {
         self.labels.iter().all(|(key, values)| values.contains(&series.label(key)))
     }
 }

@@ -10,8 +10,8 @@
 //! - `imported`, `backfill`: what came from elsewhere, reading and writing it.
 //! - `backup`, `salvage`: copies of a sound store and of a damaged one; `fresh`: a new file that is whole or absent.
 //! - `quarantine`: what becomes of a damaged store when recording has to go on.
-//! - `plan`, `walk`, `back`: reading forwards, from which tier, in one go or page by page, and backwards; `check`: looking
-//!   for damage; `reader`: the connection.
+//! - `plan`, `walk`, `back`: reading forwards, from which tier, in one go or page by page, and backwards; `flushes`: when
+//!   there was a flush at all; `check`: looking for damage; `reader`: the connection.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
 //! about a thousand times the bytes on the way to the disk. Later the rows of many flushes are sealed into one chunk a
@@ -30,6 +30,8 @@ mod checkpoint;
 pub(crate) mod chunk;
 mod entry;
 mod files;
+#[cfg(feature = "promql")]
+mod flushes;
 mod fresh;
 pub(crate) mod head;
 mod hourly;
@@ -70,6 +72,8 @@ pub use self::{
     tier::Retention,
 };
 
+#[cfg(feature = "promql")]
+pub(crate) use self::flushes::Flush;
 pub(crate) use self::{
     back::Back,
     backfill::{Backfill, Known, Stretch},

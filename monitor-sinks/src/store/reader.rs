@@ -36,7 +36,7 @@ impl Window {
 /// A connection that cannot write.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: Arc<Path>,
     /// Keeps writers away, if there was none. After the connection, which relies on it.
     quiet: Option<Quiet>,
@@ -56,7 +56,7 @@ impl Reader {
     }
 
     /// Whether nobody writes as long as this reader is there.
-    pub(super) const fn is_quiet(&self) -> bool {
+    pub(crate) const fn is_quiet(&self) -> bool {
         self.quiet.is_some()
     }
 
@@ -176,7 +176,7 @@ impl Reader {
         Back::look(&self.connection, ids, until, oldest, visit).map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, error: rusqlite::Error) -> Error {
+    pub(super) fn failed(&self, error: rusqlite::Error) -> Error {
         Error::sqlite("read", &self.path, schema::READER_PATIENCE, error)
     }
 }

@@ -4,6 +4,8 @@
 pub(crate) mod damaged;
 pub(crate) mod random;
 pub(crate) mod registry;
+#[cfg(feature = "promql")]
+pub(crate) mod scraped;
 pub(crate) mod tape;
 
 use std::{

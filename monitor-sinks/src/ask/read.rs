@@ -1,0 +1,142 @@
+//! Reads the series of a selector.
+//!
+//! Series are read in batches, so that what is held beside the samples of the question is bounded: a batch has about as
+//! many samples as fit into some megabytes, or is a single series. Within a batch each chunk is decoded once.
+
+use std::ops::{ControlFlow, Range};
+
+use monitor_core::MetricKind;
+
+use super::{
+    bucket::Sums,
+    grid::{Grid, HELD_US},
+    sample::{floats, histograms},
+};
+use crate::{
+    error::Error,
+    promql::{Labels, Series},
+    store::{Detail, Entry, Found, Owned, Reader, StoredSeries, Tier, Told, Window},
+};
+
+/// How many samples a batch has, about.
+const BATCH: usize = 200_000;
+
+/// How many samples of a number a histogram weighs as much as.
+const HISTOGRAM: usize = 16;
+
+/// A series, and what it is called in the answer.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) stored: StoredSeries,
+    pub(super) labels: Labels,
+    pub(super) part: Part,
+}
+
+/// What of a series is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    /// Of a histogram, how many values there were.
+    Count,
+    /// Of a histogram, their sum.
+    Sum,
+}
+
+/// Gives the samples of each series in a window, until `give` breaks.
+pub(super) fn read(
+    reader: &Reader,
+    window: Window,
+    mut wanted: Vec<Wanted>,
+    give: &mut dyn FnMut(Series) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    wanted.sort_by_key(|wanted| is_plain(&wanted.stored));
+    let grid = Grid::read(reader, window)?;
+    let lasting = wanted.partition_point(|wanted| !is_plain(&wanted.stored));
+    for batch in batches(0..lasting, grid.len() * HISTOGRAM).chain(batches(lasting..wanted.len(), grid.len())) {
+        let batch = &wanted[batch];
+        let mut read = entries(reader, window, &grid, batch)?;
+        let before = if is_plain(&batch[0].stored) { Vec::new() } else { before(reader, window, &grid, batch)? };
+        for (place, wanted) in batch.iter().enumerate() {
+            let entries = std::mem::take(&mut read[place]);
+            let nothing = Sums::default();
+            if give(series(wanted, &entries, &grid, before.get(place).unwrap_or(&nothing))).is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Cuts `places` into batches of series with so many samples each.
+fn batches(places: Range<usize>, samples_each: usize) -> impl Iterator<Item = Range<usize>> {
+    let size = (BATCH / samples_each.max(1)).clamp(1, BATCH);
+    let end = places.end;
+    places.step_by(size).map(move |first| first..(first + size).min(end))
+}
+
+/// What is stored of each series in the window, and as long before it as matters.
+fn entries(reader: &Reader, window: Window, grid: &Grid, batch: &[Wanted]) -> Result<Vec<Vec<Told>>, Error> {
+    let mut read: Vec<Vec<Told>> = batch.iter().map(|_| Vec::new()).collect();
+    let reach = Window {
+        after: window.after.saturating_sub(HELD_US),
+        until: window.until.max(grid.until().unwrap_or(i64::MIN)),
+    };
+    reader.walk(&ids(batch), reach, Detail::Each, Tier::Raw, &mut |found| {
+        if let Found::Entry { place, ts, run, entry } = found
+            // What cannot be read is missing.
+            && let Ok(value) = Owned::of(entry)
+        {
+            read[place].push(Told { ts, run, value });
+        }
+    })?;
+    Ok(read)
+}
+
+/// What each histogram had recorded before the window, in the recording that the window begins in.
+fn before(reader: &Reader, window: Window, grid: &Grid, batch: &[Wanted]) -> Result<Vec<Sums>, Error> {
+    let mut sums: Vec<Sums> = batch.iter().map(|_| Sums::default()).collect();
+    let Some(first) = grid.first_run() else { return Ok(sums) };
+    let begun = i64::try_from(first).unwrap_or(i64::MIN);
+    let earlier = Window { after: begun.saturating_sub(1), until: window.after.saturating_sub(HELD_US) };
+    if earlier.after >= earlier.until {
+        return Ok(sums);
+    }
+    let mut buckets = Vec::new();
+    reader.walk(&ids(batch), earlier, Detail::Merged, Tier::Hours, &mut |found| {
+        if let Found::Entry { place, run, entry: Entry::Distribution(encoded), .. } = found
+            && run == first
+            && encoded.buckets(&mut buckets).is_ok()
+        {
+            sums[place].add(encoded.sum, &buckets);
+        }
+    })?;
+    Ok(sums)
+}
+
+fn series(wanted: &Wanted, entries: &[Told], grid: &Grid, before: &Sums) -> Series {
+    let series = Series::new(wanted.labels.clone());
+    if is_plain(&wanted.stored) {
+        return series.with_floats(floats(entries, grid));
+    }
+    let histograms = histograms(entries, grid, before).into_iter();
+    match wanted.part {
+        Part::Whole => series.with_histograms(histograms),
+        // A histogram that ends a series has the marker as its sum.
+        Part::Count => series.with_floats(histograms.map(|(at, histogram)| {
+            (at, if crate::promql::is_stale(histogram.sum()) { histogram.sum() } else { histogram.count() })
+        })),
+        Part::Sum => series.with_floats(histograms.map(|(at, histogram)| (at, histogram.sum()))),
+    }
+}
+
+/// Whether a series is of numbers, which full rows repeat.
+pub(super) fn is_plain(series: &StoredSeries) -> bool {
+    matches!(series.kind, MetricKind::Counter | MetricKind::Gauge)
+}
+
+fn ids(batch: &[Wanted]) -> Vec<u64> {
+    batch.iter().map(|wanted| wanted.stored.id).collect()
+}

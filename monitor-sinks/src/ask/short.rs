@@ -1,0 +1,88 @@
+//! Short names, such as `cpu_percent_total`, as metrics of PromQL.
+//!
+//! They mean what they mean in [`Query`](crate::Query): a metric under another name, narrowed to some of its labels,
+//! times a factor or summed up.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::ControlFlow,
+};
+
+use super::{
+    labels_of,
+    read::{Part, Wanted, read},
+};
+use crate::{
+    error::Error,
+    promql::{Labels, Series, is_stale},
+    query::{Alias, Form},
+    store::{Reader, Window},
+};
+
+/// The series that a short name stands for, under that name.
+pub(super) fn series(reader: &Reader, window: Window, alias: &Alias) -> Result<Vec<Series>, Error> {
+    let mut stored = reader.series(Some(&[alias.metric]))?;
+    stored.retain(|series| alias.takes(series));
+    let wanted = |stored| Wanted { labels: labels_of(&stored, alias.name), stored, part: Part::Whole };
+    let found = collect(reader, window, stored.into_iter().map(wanted).collect())?;
+    Ok(match alias.form {
+        Form::Same => found,
+        Form::Percent => found.into_iter().map(|series| scaled(series, 100.0)).collect(),
+        Form::SumOver(labels) => summed(found, labels),
+        Form::PercentOf(whole) => {
+            let wholes = newest(reader, window, whole)?;
+            let share = |series: Series| {
+                let whole = *wholes.get(series.labels().get("service").unwrap_or_default())?;
+                Some(scaled(series, 100.0 / whole))
+            };
+            found.into_iter().filter_map(share).collect()
+        }
+    })
+}
+
+fn collect(reader: &Reader, window: Window, wanted: Vec<Wanted>) -> Result<Vec<Series>, Error> {
+    let mut found = Vec::new();
+    read(reader, window, wanted, &mut |series| {
+        found.push(series);
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+/// The newest value of a metric, by service.
+fn newest(reader: &Reader, window: Window, metric: &str) -> Result<HashMap<String, f64>, Error> {
+    let wanted = |stored| Wanted { labels: labels_of(&stored, metric), stored, part: Part::Whole };
+    let found = collect(reader, window, reader.series(Some(&[metric]))?.into_iter().map(wanted).collect())?;
+    let last = |series: &Series| series.floats.iter().rev().find(|sample| !is_stale(sample.1)).map(|sample| sample.1);
+    let by_service = |series: Series| {
+        let service = series.labels().get("service").unwrap_or_default().to_owned();
+        last(&series).map(|value| (service, value))
+    };
+    Ok(found.into_iter().filter_map(by_service).collect())
+}
+
+/// A marker of an end stays one.
+fn scaled(mut series: Series, factor: f64) -> Series {
+    series.floats.iter_mut().filter(|sample| !is_stale(sample.1)).for_each(|sample| sample.1 *= factor);
+    series
+}
+
+/// The sums over all values of `over`. They end where the last of their series does.
+fn summed(found: Vec<Series>, over: &[&str]) -> Vec<Series> {
+    let mut sums: BTreeMap<Labels, BTreeMap<i64, f64>> = BTreeMap::new();
+    for series in found {
+        let sum = sums.entry(series.labels.filter(|label| !over.contains(&label))).or_default();
+        for (at, value) in series.floats {
+            sum.entry(at)
+                .and_modify(|so_far| {
+                    if is_stale(*so_far) {
+                        *so_far = value;
+                    } else if !is_stale(value) {
+                        *so_far += value;
+                    }
+                })
+                .or_insert(value);
+        }
+    }
+    sums.into_iter().map(|(labels, sum)| Series::new(labels).with_floats(sum)).collect()
+}
