@@ -105,6 +105,7 @@ const CLI: &[Row] = &[
     ("table", &[]),
     ("plot", &["table"]),
     ("query", &["exit", "failure", "arguments", "table", "plot"]),
+    ("serve", &["exit", "failure", "stop", "arguments"]),
     ("sql", &["exit", "arguments", "table"]),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::{error, fmt, io, path::PathBuf};
 
-use monitor_sinks::{Error, promql};
+use monitor_sinks::{Error, http, promql};
 
 use crate::exit::Exit;
 
@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Store(Error),
     /// A question in PromQL.
     Question(promql::Error),
+    /// The server that was to be started.
+    Server(http::Error),
     /// A file that was named cannot be used.
     File { doing: &'static str, path: PathBuf, source: io::Error },
 }
@@ -26,6 +28,8 @@ impl Failure {
             Self::Signals(_) | Self::File { .. } => Exit::Failed,
             Self::Store(error) => Exit::of(error),
             Self::Question(error) => Exit::of_question(error),
+            Self::Server(error) if error.is_invalid_setting() => Exit::Usage,
+            Self::Server(_) => Exit::Failed,
         }
     }
 }
@@ -48,6 +52,7 @@ impl fmt::Display for Failure {
             Self::Signals(error) => write!(f, "cannot wait for signals: {error}"),
             Self::Store(error) => error.fmt(f),
             Self::Question(error) => error.fmt(f),
+            Self::Server(error) => error.fmt(f),
             Self::File { doing, path, source } => write!(f, "cannot {doing} {}: {source}", path.display()),
         }
     }
