@@ -25,11 +25,10 @@ impl Failure {
     /// How the program ends.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Signals(_) | Self::File { .. } => Exit::Failed,
             Self::Store(error) => Exit::of(error),
             Self::Question(error) => Exit::of_question(error),
             Self::Server(error) if error.is_invalid_setting() => Exit::Usage,
-            Self::Server(_) => Exit::Failed,
+            Self::Signals(_) | Self::Server(_) | Self::File { .. } => Exit::Failed,
         }
     }
 }
