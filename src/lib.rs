@@ -26,6 +26,8 @@ pub use monitor_core::{
     set_series_limit, set_total_series_limit, sites, timer, total_series_limit,
 };
 pub use monitor_macros::{ErrorKind, monitored};
+#[cfg(feature = "http")]
+pub use monitor_sinks::http;
 #[cfg(feature = "promql")]
 pub use monitor_sinks::promql;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]

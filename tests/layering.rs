@@ -81,6 +81,7 @@ const SINKS: &[Row] = &[
     ("store", &["error", "util"]),
     ("query", &["error", "util", "store"]),
     ("promql", &["util"]),
+    ("http", &["util", "promql"]),
     ("sql", &["error", "util", "store", "query"]),
     ("transfer", &["error", "util", "exposition", "store", "query"]),
     ("host", &["error", "util", "exposition"]),
@@ -104,6 +105,7 @@ const CLI: &[Row] = &[
     ("table", &[]),
     ("plot", &["table"]),
     ("query", &["exit", "failure", "arguments", "table", "plot"]),
+    ("serve", &["exit", "failure", "stop", "arguments"]),
     ("sql", &["exit", "arguments", "table"]),
 ];
 

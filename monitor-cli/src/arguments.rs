@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     time::{Duration, SystemTime},
 };
@@ -40,6 +41,9 @@ pub(crate) enum Command {
     /// Answer an expression of PromQL
     #[command(after_help = QUERY_NOTES)]
     Query(Query),
+    /// Answer clients of Prometheus, such as Grafana, over HTTP until it is told to stop
+    #[command(after_help = SERVE_NOTES)]
+    Serve(Serve),
     /// Answer a question in SQL
     #[command(after_help = SQL_NOTES)]
     Sql(Sql),
@@ -70,6 +74,20 @@ Exit codes:
   0  it is answered, be it by nothing
   1  the store cannot be read, the data has no answer, or it takes too long or is too large
   2  the arguments or the expression make no sense, or it names a metric that there is none of";
+
+const SERVE_NOTES: &str = "\
+Paths, parameters and answers are those of Prometheus; in Grafana, add a data source of that kind with the address.
+Nothing is ever changed, and a recording is not disturbed. Other machines are let in only with a token, which clients
+send as `Authorization: Bearer ...`. It is sent and answered in plain text; put a server that speaks TLS before it.
+
+Examples:
+  monitor serve --db m.db
+  monitor serve --db m.db --listen 0.0.0.0:9090 --token-file token --host metrics.example
+
+Exit codes:
+  0  stopped by a signal
+  1  the store or the token cannot be read, or the address is in use
+  2  the arguments make no sense, or would let other machines in without a token";
 
 const SQL_NOTES: &str = "\
 Tables: samples; app_metrics and system_metrics, the same as older scripts store it; series, latest, function_hourly and
@@ -328,6 +346,30 @@ pub(crate) struct Query {
     pub(crate) json: bool,
 
     /// How long the answer may take
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
+    pub(crate) within: Duration,
+}
+
+/// What is to be served, where, and to whom.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The file of the store
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: PathBuf,
+
+    /// The address and port to listen at; port 0 is a free one, which is printed
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9090")]
+    pub(crate) listen: SocketAddr,
+
+    /// Also answer requests that call this server by this name; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Vec<String>,
+
+    /// A file with the token that clients must show
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// How long an answer may take
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
     pub(crate) within: Duration,
 }

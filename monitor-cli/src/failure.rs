@@ -2,7 +2,7 @@
 
 use std::{error, fmt, io, path::PathBuf};
 
-use monitor_sinks::{Error, promql};
+use monitor_sinks::{Error, http, promql};
 
 use crate::exit::Exit;
 
@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// A question in PromQL.
     Question(promql::Error),
+    /// The server that was to be started.
+    Server(http::Error),
     /// A file that was named cannot be used.
     File { doing: &'static str, path: PathBuf, source: io::Error },
 }
@@ -25,10 +27,11 @@ impl Failure {
     /// How the program ends.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Signals(_) | Self::File { .. } => Exit::Failed,
             Self::Usage(_) => Exit::Usage,
             Self::Store(error) => Exit::of(error),
             Self::Question(error) => Exit::of_question(error),
+            Self::Server(error) if error.is_invalid_setting() => Exit::Usage,
+            Self::Signals(_) | Self::Server(_) | Self::File { .. } => Exit::Failed,
         }
     }
 }
@@ -52,6 +55,7 @@ impl fmt::Display for Failure {
             Self::Usage(message) => f.write_str(message),
             Self::Store(error) => error.fmt(f),
             Self::Question(error) => error.fmt(f),
+            Self::Server(error) => error.fmt(f),
             Self::File { doing, path, source } => write!(f, "cannot {doing} {}: {source}", path.display()),
         }
     }

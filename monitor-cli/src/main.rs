@@ -3,7 +3,7 @@
 //! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor query` and `monitor
 //! sql` ask one, `monitor
 //! export` and `monitor import` take values out of one and into one; `backup`, `check` and `salvage` take care of one;
-//! `monitor promql-test` runs test scripts of PromQL. What is printed is for people, but for what they ask to have as JSON;
+//! `monitor serve` lets clients of Prometheus ask one; `monitor promql-test` runs test scripts of PromQL. What is printed is for people, but for what they ask to have as JSON;
 //! everything that went wrong goes to standard error. Scripts branch on the exit code, see `exit`.
 
 mod agent;
@@ -18,6 +18,7 @@ mod instant;
 mod plot;
 mod promql_test;
 mod query;
+mod serve;
 mod sql;
 #[cfg(unix)]
 mod stop;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Import(import) => import::run(&import),
         Command::PromqlTest(scripts) => Ok(promql_test::run(&scripts)),
         Command::Query(query) => query::run(&query),
+        Command::Serve(serve) => serve::run(&serve),
         Command::Sql(question) => sql::run(&question).map_err(Failure::Store),
     };
     let exit = result.unwrap_or_else(|failure| {

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! ask       PromQL over a store
+//! http      the HTTP interface of Prometheus, over any source of series
 //! runtime   Monitor, builder, background thread, schedule
 //! sql       SELECT statements, and the tables that older scripts know
 //! transfer  export and import of values
@@ -29,6 +30,7 @@
 //! - `sqlite` (default): the store, over a SQLite that is compiled in.
 //! - `host` (default): sampling of the host.
 //! - `promql`: PromQL over any source of series.
+//! - `http`: the HTTP interface of Prometheus over any source of series; brings `promql` and a small web server.
 //! - `sqlite-system`: the same store, over the SQLite library of the system, 3.45.3 or newer.
 
 #[cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]
@@ -39,6 +41,8 @@ mod error;
 mod exposition;
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
 pub mod host;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "promql")]
 pub mod promql;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]

@@ -31,16 +31,16 @@ mod annotation;
 mod builder;
 mod error;
 mod eval;
-mod function;
+pub(crate) mod function;
 mod histogram;
 mod labels;
 mod matcher;
 mod memory;
 mod query;
 mod source;
-mod syntax;
+pub(crate) mod syntax;
 pub mod testing;
-mod value;
+pub(crate) mod value;
 
 pub use self::{
     builder::{Expression, metric, number},
@@ -49,7 +49,7 @@ pub use self::{
     labels::Labels,
     matcher::{MatchOp, Matcher},
     memory::Memory,
-    query::{Answer, Query, check_names, format, selected_names},
+    query::{Answer, Query, check_names, format, selected_names, selector},
     source::{Metadata, Select, Series, Source, Sources},
     value::{Data, Element, Line, Point, Value, is_stale, stale},
 };

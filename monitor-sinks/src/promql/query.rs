@@ -225,6 +225,19 @@ pub fn format(text: &str) -> Result<String, Error> {
     parse(text).map(|expr| expr.to_string())
 }
 
+/// The conditions of an instant selector, such as `up{job="etl"}`, which must have no `offset` and no `@`.
+///
+/// # Errors
+///
+/// If the text is another expression, or none.
+pub fn selector(text: &str) -> Result<Vec<Matcher>, Error> {
+    let expr = parse(text)?;
+    match expr.kind {
+        Kind::Selector(selector) if selector.to_string() == expr.to_string() => Ok(selector.matchers),
+        _ => Err(Error::syntax(expr.span, "expected a selector such as `up{job=\"etl\"}`").located_in(text)),
+    }
+}
+
 /// The names of metrics that an expression selects, each once, in order; with the nearest of `known` names where one is
 /// not known.
 ///

@@ -50,6 +50,19 @@ pub trait Source {
     /// [`Error::from_source`], if the data cannot be read.
     fn select(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), Error>;
 
+    /// Gives the labels of every series that all matchers accept and that has a sample in `(from, to]`, as
+    /// [`select`](Self::select) gives series. Without an implementation they are those of `select`, which reads the
+    /// samples only to see that they are there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::from_source`], if the data cannot be read.
+    fn labels(&self, select: &Select<'_>, give: &mut dyn FnMut(Labels) -> ControlFlow<()>) -> Result<(), Error> {
+        self.select(select, &mut |series| {
+            if series.has_samples_in(select) { give(series.labels) } else { ControlFlow::Continue(()) }
+        })
+    }
+
     /// What is known of metrics beyond their samples. Without an implementation: nothing.
     ///
     /// # Errors
@@ -133,6 +146,11 @@ impl Series {
         self
     }
 
+    fn has_samples_in(&self, select: &Select<'_>) -> bool {
+        let is_in = |time: i64| select.from < time && time <= select.to;
+        self.floats.iter().any(|&(time, _)| is_in(time)) || self.histograms.iter().any(|&(time, _)| is_in(time))
+    }
+
     /// What tells it from other series.
     #[must_use]
     pub fn labels(&self) -> &Labels {
@@ -161,6 +179,20 @@ impl Source for Sources<'_> {
         for source in &self.0 {
             source.select(select, &mut |series| {
                 flow = give(series);
+                flow
+            })?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn labels(&self, select: &Select<'_>, give: &mut dyn FnMut(Labels) -> ControlFlow<()>) -> Result<(), Error> {
+        let mut flow = ControlFlow::Continue(());
+        for source in &self.0 {
+            source.labels(select, &mut |labels| {
+                flow = give(labels);
                 flow
             })?;
             if flow.is_break() {

@@ -5,7 +5,11 @@ pub(crate) mod distance;
 pub(crate) mod guard;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub(crate) mod report;
-#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+#[cfg(any(feature = "http", feature = "sqlite", feature = "sqlite-system"))]
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "sqlite-system")),
+    allow(dead_code, reason = "the store uses the rest")
+)]
 pub(crate) mod time;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub(crate) mod varint;

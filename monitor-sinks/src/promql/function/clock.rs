@@ -63,7 +63,7 @@ fn date(days: i64) -> (i64, i64, i64) {
 }
 
 /// The day, counted from 1970, of a date.
-fn days_to(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_to(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;

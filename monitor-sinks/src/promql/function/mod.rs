@@ -12,6 +12,8 @@ mod rate;
 mod regression;
 mod window;
 
+#[cfg(feature = "http")]
+pub(crate) use self::clock::days_to;
 pub(crate) use self::{
     clock::{Moment, written_moment},
     math::quantile,
@@ -28,11 +30,11 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
-    arguments: &'static [Type],
+    pub(crate) arguments: &'static [Type],
     /// How many of the last arguments may be missing.
-    optional: usize,
+    pub(crate) optional: usize,
     /// Whether the last argument may come any number of times.
-    repeated: bool,
+    pub(crate) repeated: bool,
     pub(crate) returns: Type,
     pub(crate) body: Body,
 }
