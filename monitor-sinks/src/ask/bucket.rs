@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 
 use monitor_core::Distribution;
 
-use crate::promql::Histogram;
+use crate::promql::{Histogram, Reset};
 
 /// The finest schema that there is.
 const SCHEMA: i32 = 8;
@@ -33,49 +33,41 @@ fn index_of(value: f64) -> i32 {
     (value.log2() * f64::from(1 << SCHEMA)).ceil() as i32
 }
 
-/// What a series recorded so far, in our buckets.
+/// What a series recorded so far, in the buckets of a native histogram. Counts are exact up to 2^53.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Sums {
-    /// Ascending by number.
-    buckets: Vec<(u16, u64)>,
+    count: f64,
     sum: f64,
+    zero: f64,
+    /// Ascending by index.
+    positive: Vec<(i32, f64)>,
 }
 
 impl Sums {
     pub(super) fn is_empty(&self) -> bool {
-        self.buckets.is_empty()
+        self.count == 0.0
     }
 
-    /// Adds what was recorded.
-    pub(super) fn add(&mut self, sum: f64, buckets: &[(u16, u64)]) {
-        self.sum += sum;
+    /// Adds a share of what was recorded, in our buckets.
+    pub(super) fn add(&mut self, sum: f64, buckets: &[(u16, u64)], share: f64) {
+        self.sum += sum * share;
         for &(number, count) in buckets {
-            match self.buckets.binary_search_by_key(&number, |known| known.0) {
-                Ok(place) => self.buckets[place].1 = self.buckets[place].1.saturating_add(count),
-                Err(place) => self.buckets.insert(place, (number, count)),
-            }
-        }
-    }
-
-    /// As a native histogram.
-    pub(super) fn histogram(&self) -> Arc<Histogram> {
-        self.histogram_with(0.0, &[], 0.0)
-    }
-
-    /// As a native histogram, with a share of what is recorded next.
-    pub(super) fn histogram_with(&self, sum: f64, more: &[(u16, u64)], share: f64) -> Arc<Histogram> {
-        let so_far = self.buckets.iter().map(|&(number, count)| (number, count as f64));
-        let next = more.iter().map(|&(number, count)| (number, count as f64 * share));
-        let (mut count, mut zero, mut indexed) = (0.0, 0.0, Vec::with_capacity(self.buckets.len() + more.len()));
-        for (number, of_bucket) in so_far.chain(next) {
-            count += of_bucket;
+            let count = count as f64 * share;
+            self.count += count;
             match INDEX.get(usize::from(number)) {
-                Some(&index) if number > 0 => indexed.push((index, of_bucket)),
-                _ => zero += of_bucket,
+                Some(&index) if number > 0 => match self.positive.binary_search_by_key(&index, |known| known.0) {
+                    Ok(place) => self.positive[place].1 += count,
+                    Err(place) => self.positive.insert(place, (index, count)),
+                },
+                _ => self.zero += count,
             }
         }
-        let histogram = Histogram::exponential(SCHEMA, 0, self.sum + sum * share).zero(ZERO, zero).positive(indexed);
-        Arc::new(Histogram { count, ..histogram })
+    }
+
+    /// As a native histogram, with what is known of its relation to the one before it. Cost: a copy of the buckets.
+    pub(super) fn histogram(&self, reset: Reset) -> Arc<Histogram> {
+        let empty = Histogram::exponential(SCHEMA, 0, self.sum).zero(ZERO, self.zero).with_reset(reset);
+        Arc::new(Histogram { count: self.count, positive: self.positive.clone(), ..empty })
     }
 }
 
@@ -104,8 +96,8 @@ mod tests {
         let mut random = crate::random::Random(3);
         (0..5_000).for_each(|_| values.record((random.next() % 1_000_000) as f64 / 1e5));
         let mut sums = Sums::default();
-        sums.add(values.sum(), values.buckets());
-        let histogram = sums.histogram();
+        sums.add(values.sum(), values.buckets(), 1.0);
+        let histogram = sums.histogram(Reset::Unknown);
         assert!((histogram.count() - 5_000.0).abs() < 0.5 && (histogram.sum() - values.sum()).abs() < 1e-9);
         for (lower, upper, count) in histogram.buckets() {
             let near =

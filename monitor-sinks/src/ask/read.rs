@@ -110,7 +110,7 @@ fn before(reader: &Reader, window: Window, grid: &Grid, batch: &[Wanted]) -> Res
             && run == first
             && encoded.buckets(&mut buckets).is_ok()
         {
-            sums[place].add(encoded.sum, &buckets);
+            sums[place].add(encoded.sum, &buckets, 1.0);
         }
     })?;
     Ok(sums)

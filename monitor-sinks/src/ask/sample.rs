@@ -15,7 +15,7 @@ use super::{
     grid::{Grid, Step},
 };
 use crate::{
-    promql::{Histogram, stale},
+    promql::{Histogram, Reset, stale},
     store::{Owned, Told},
 };
 
@@ -46,28 +46,36 @@ pub(super) fn histograms(entries: &[Told], grid: &Grid, before: &Sums) -> Histog
     let mut histograms = Vec::new();
     let mut run = grid.first_run().filter(|_| !before.is_empty());
     let mut sums = before.clone();
-    let mut value = sums.histogram();
+    let mut value = sums.histogram(Reset::NotReset);
     let end = Arc::new(Histogram::exponential(0, 0, stale()));
     grid.lay(entries, run, true, &mut |at, step| {
-        let now = match step {
-            Step::Before(_) => Sums::default().histogram(),
+        value = match step {
+            Step::Before(told) => {
+                (run, sums) = (Some(told.run), Sums::default());
+                sums.histogram(Reset::Reset)
+            }
             Step::Value(told, share) => {
                 let Owned::Distribution { moments, buckets } = &told.value else { return };
-                if run.replace(told.run) != Some(told.run) {
+                // What is imported begins anew without a word.
+                let is_same = run.replace(told.run) == Some(told.run);
+                if !is_same {
                     sums = Sums::default();
                 }
+                // That it goes on is known, and need not be found out by comparing buckets.
+                let reset = if is_same { Reset::NotReset } else { Reset::Unknown };
                 if share < 1.0 {
-                    sums.histogram_with(moments.sum, buckets, share)
+                    let mut part = sums.clone();
+                    part.add(moments.sum, buckets, share);
+                    part.histogram(reset)
                 } else {
-                    sums.add(moments.sum, buckets);
-                    sums.histogram()
+                    sums.add(moments.sum, buckets, 1.0);
+                    sums.histogram(reset)
                 }
             }
             Step::Same => value.clone(),
             Step::End => end.clone(),
         };
-        value = now.clone();
-        put(&mut histograms, at, now);
+        put(&mut histograms, at, value.clone());
     });
     histograms
 }
