@@ -77,7 +77,7 @@ impl Store {
         Question { source: self.promql_source(), text: text.into(), within: None }
     }
 
-    /// The store as a source of series, for [`promql::Query`](crate::promql::Query) with limits of its own.
+    /// The store as a source of series, for [`promql::Query`] with limits of its own.
     #[must_use]
     pub fn promql_source(&self) -> StoreSource {
         StoreSource { store: self.clone() }
