@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 use super::{
     Window,
     entry::Entry,
+    rows::{self, LINGER_US},
     segment::{self, Segment},
     tier::Tier,
     walk::{Detail, Found, Walk, sound_row},
@@ -64,10 +65,12 @@ impl Looking<'_> {
         oldest: i64,
         visit: &mut dyn FnMut(usize, i64, Entry<'_>),
     ) -> rusqlite::Result<bool> {
+        // Those that were sealed a moment ago are still there.
+        let since = rows::sealed(self.connection)?.map_or(i64::MIN, |sealed| sealed.saturating_sub(LINGER_US) + 1);
         let mut statement = self
             .connection
-            .prepare_cached("SELECT ts, n, crc, b FROM unsealed WHERE ts <= ?1 AND ts >= ?2 ORDER BY ts DESC")?;
-        let mut rows = statement.query(params![until, oldest])?;
+            .prepare_cached("SELECT ts, n, crc, b FROM head WHERE ts <= ?1 AND ts >= ?2 ORDER BY ts DESC")?;
+        let mut rows = statement.query(params![until, oldest.max(since)])?;
         while let Some(row) = rows.next()? {
             let ts: i64 = row.get(0)?;
             let Ok(found) = sound_row(row)? else {

@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Series of one slice.
-const SLICE: usize = 16;
+const SLICE: usize = 8;
 
 /// How long a span has to be over, so that no flush of it is on its way any more.
 const GRACE_US: i64 = 60_000_000;

@@ -16,6 +16,10 @@ use crate::util::guard::checksum;
 /// The name in `meta` of the mark. The view `unsealed` names it too.
 const SEALED_KEY: &str = "sealed_us";
 
+/// Rows that are sealed stay for so long, counted back from the mark, in microseconds: what is newest is then found in one
+/// of them, a full one at the latest, and not in the chunks of all series.
+pub(super) const LINGER_US: i64 = 120_000_000;
+
 /// Free slots that are kept for the next flushes; more than that were needed once, when sealing was held up.
 const KEPT: i64 = 1_024;
 
@@ -32,12 +36,12 @@ struct Slot {
 }
 
 impl Slots {
-    /// Those of the rows that are sealed.
+    /// Those of the rows that are sealed, but for the newest.
     pub(super) fn load(connection: &Connection) -> rusqlite::Result<Self> {
         let Some(sealed) = sealed(connection)? else { return Ok(Self::default()) };
         let mut statement =
             connection.prepare_cached("SELECT slot, length(b) FROM head WHERE ts <= ?1 ORDER BY ts DESC")?;
-        let free = statement.query_map([sealed], |row| {
+        let free = statement.query_map([sealed.saturating_sub(LINGER_US)], |row| {
             Ok(Slot { id: row.get(0)?, bytes: row.get::<_, i64>(1)?.try_into().unwrap_or(0) })
         })?;
         Ok(Self { free: free.collect::<rusqlite::Result<_>>()? })
