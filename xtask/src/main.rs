@@ -30,7 +30,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
                     sampling the host under stress, and its readers on bytes of no sense
   overhead          throughput of the example with monitoring and without
   peers [--quick]   the store under a day of load, beside the tables of the seed document and the real Prometheus: writes
-                    BENCHMARKS.md, with the bounds that were held and missed; --quick takes a third of the load and writes none
+                    BENCHMARKS.md, and fails when a bound is missed; --quick takes a third of the load and never fails for one
   compile-time      what the attribute adds to `cargo check`, beside `#[tracing::instrument]`
   survive [OPTION] [CRATE[@VERSION][/FEATURE,...]]...
                     real crates from the package registry, annotated everywhere, against their own tests; five that

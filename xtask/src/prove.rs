@@ -64,8 +64,9 @@ pub(crate) fn all(extent: Extent) -> Outcome {
         check::host_cost(extent)?;
         overhead::measure()?;
         compile_time::measure()?;
-        peers::measure(extent)?;
         survive::survive(&[])?;
+        // Last, because it fails for a bound that a machine misses, and that must not keep the other proofs from running.
+        peers::measure(extent)?;
     } else {
         survive::survive(&["--each", "heck@0.5.0"])?;
     }

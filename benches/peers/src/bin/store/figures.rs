@@ -110,7 +110,7 @@ fn writing(report: &mut Report, title: &str, filled: &Filled, pinned_log: u64, s
     report.line("slice of upkeep, longest by the processor's time", filled.slices.busiest_ms(), "ms", Bound::None);
     report.line("bytes given to write calls, a sample", filled.written.calls as f64 / samples, "B", bound(64.0));
     report.line("bytes of pages made dirty, a sample", filled.written.pages as f64 / samples, "B", Bound::None);
-    report.line("log while a reader holds 1,200 flushes, two hours after the start", pinned_log as f64 / 1e6, "MB", bound(32.0));
+    report.line("log while a reader holds 1,200 flushes", pinned_log as f64 / 1e6, "MB", bound(32.0));
 }
 
 fn asking(report: &mut Report, with: &OurHistograms, peer: Option<&Peer>) {

@@ -92,15 +92,14 @@ fn flush(recorder: &mut Recorder, load: &mut Load, flushes: &mut Times, slices: 
     Ok(())
 }
 
-/// The largest log, in bytes, while a reader holds its transaction for 1,200 flushes, from two hours after the recording
-/// began: rows are used again by then.
+/// The largest log, in bytes, while a reader holds its transaction for 1,200 flushes.
 pub(crate) fn pinned_log(folder: &Path, grid: Option<Grid>) -> Outcome<u64> {
     let path = folder.join("pinned.db");
     let log = folder.join("pinned.db-wal");
     let mut load = Load::new(grid);
     let mut recorder = open(&path, START_US, Retention::default())?;
     let (mut flushes, mut slices) = (Times::default(), Times::default());
-    for _ in 0..2 * HOUR {
+    for _ in 0..HOUR / 2 {
         flush(&mut recorder, &mut load, &mut flushes, &mut slices)?;
     }
     let reader = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
