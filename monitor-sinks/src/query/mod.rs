@@ -15,7 +15,6 @@ mod fold;
 mod function;
 mod grid;
 mod group;
-mod info;
 mod latest;
 mod page;
 mod resolution;
@@ -39,7 +38,6 @@ use self::{fold::gather, select::Selector};
 pub use self::{
     function::FunctionStats,
     group::{Group, Steps},
-    info::SeriesInfo,
     latest::Latest,
     page::{Points, Reading, Stored},
     resolution::Resolution,

@@ -331,8 +331,7 @@ impl<'a> Entries<'a> {
                 let length = usize::try_from(varint::take(&mut self.rest)?).ok()?;
                 let (mut payload, rest) = self.rest.split_at_checked(length)?;
                 self.rest = rest;
-                let moments =
-                    if form == DISTRIBUTION { take_floats(&mut payload) } else { take_units(&mut payload) }?;
+                let moments = if form == DISTRIBUTION { take_floats(&mut payload) } else { take_units(&mut payload) }?;
                 Entry::Distribution(Encoded::of_row(moments, payload)?)
             }
             _ => return None,

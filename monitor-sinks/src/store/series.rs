@@ -1,21 +1,41 @@
 //! The table of series: which number stands for which metric, kind, service and labels.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use monitor_core::{MetricKind, SeriesKey};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::origin::{Origin, Placed};
 
-/// A series as the store knows it.
+/// What a series is called.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct SeriesInfo {
+    /// The metric's name.
+    pub name: String,
+    /// What kind of value it holds.
+    pub kind: MetricKind,
+    /// The base unit; empty when none was given.
+    pub unit: String,
+    /// The service that recorded it.
+    pub service: String,
+    /// Labels (tags).
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A series as the store knows it. Cheap to clone: answers share what it is called.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredSeries {
     pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) kind: MetricKind,
-    pub(crate) unit: String,
-    pub(crate) service: String,
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) info: Arc<SeriesInfo>,
+}
+
+impl Deref for StoredSeries {
+    type Target = SeriesInfo;
+
+    fn deref(&self) -> &SeriesInfo {
+        &self.info
+    }
 }
 
 impl StoredSeries {
@@ -108,7 +128,8 @@ fn take(mut rows: rusqlite::Rows<'_>, found: &mut Vec<StoredSeries>) -> rusqlite
         let id: i64 = row.get(0)?;
         let labels = parse(row.get_ref(5)?.as_str()?);
         if let (Ok(id), Some(kind), Some(labels)) = (u64::try_from(id), kind_of(row.get(2)?), labels) {
-            found.push(StoredSeries { id, name: row.get(1)?, kind, unit: row.get(3)?, service: row.get(4)?, labels });
+            let info = SeriesInfo { name: row.get(1)?, kind, unit: row.get(3)?, service: row.get(4)?, labels };
+            found.push(StoredSeries { id, info: Arc::new(info) });
         }
     }
     Ok(())

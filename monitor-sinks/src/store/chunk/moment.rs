@@ -49,9 +49,8 @@ struct Told {
 impl Told {
     fn by(buckets: &[(u16, u64)]) -> Self {
         let edge = |number: u16| EDGES.get(usize::from(number)).copied().unwrap_or(0);
-        let sum = |sum: i64, &(number, count): &(u16, u64)| {
-            sum.wrapping_add(edge(number).wrapping_mul(count.cast_signed()))
-        };
+        let sum =
+            |sum: i64, &(number, count): &(u16, u64)| sum.wrapping_add(edge(number).wrapping_mul(count.cast_signed()));
         let end = |bucket: Option<&(u16, u64)>| bucket.map_or(0, |bucket| edge(bucket.0));
         Self { sum: buckets.iter().fold(0, sum), min: end(buckets.first()), max: end(buckets.last()) }
     }
