@@ -74,8 +74,8 @@ pub use self::host::{Family, Host, HostSampling, TopProcess, TopProcesses};
 pub use self::{
     error::Error,
     query::{
-        FunctionStats, Group, Latest, Point, Points, Query, Reading, Resolution, Series, SeriesInfo, Steps, Stored,
-        Summary,
+        FunctionStats, Group, Latest, Listed, Point, Points, Query, Reading, Resolution, Series, SeriesInfo, Steps,
+        Stored, Summary,
     },
     runtime::{Builder, Monitor},
     sql::{Sql, SqlRows, SqlValue, TableExport, TableProgress},

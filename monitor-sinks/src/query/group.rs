@@ -21,6 +21,7 @@ use super::{
 use crate::{
     error::Error,
     store::{Reader, StoredSeries, Warning, Window},
+    util::time::from_micros,
 };
 
 /// What the service of a series is called among its labels.
@@ -195,6 +196,23 @@ impl Query {
             (!steps.is_empty()).then_some(Steps { name, kind, unit, labels, steps, resolutions, warnings })
         };
         self.grouped(answer)
+    }
+
+    /// From when to when the query looks, as far as the store reaches back; `None` if nothing is stored before its end.
+    ///
+    /// A count of the window, divided by its length, is a rate. Without a window it is the time that the file covers. What
+    /// a flush holds was recorded since the one before, so that a file covers an interval before its first flush.
+    ///
+    /// # Errors
+    ///
+    /// If the window makes no sense ([`Error::is_invalid_setting`]), or the store cannot be read.
+    pub fn window(&self) -> Result<Option<(SystemTime, SystemTime)>, Error> {
+        let Asked { window, end } = self.checked(SystemTime::now())?;
+        let reader = self.store.reader()?;
+        let Some(covered) = reader.covered()? else { return Ok(None) };
+        let after = window.after.max(covered.after.saturating_sub(reader.interval_us()?.max(0)));
+        let until = end.unwrap_or(covered.until);
+        Ok((after < until).then(|| (from_micros(after), from_micros(until))))
     }
 
     fn grouped<A>(&self, answer: impl Fn(Key, String, Stepped, Warnings) -> Option<A>) -> Result<Vec<A>, Error> {
