@@ -110,11 +110,6 @@ impl Function {
         }
     }
 
-    /// Whether a call failed in some way.
-    pub(crate) const fn has_failed(&self) -> bool {
-        self.errors > 0 || self.panicked > 0
-    }
-
     /// What the function has in a column of numbers; where it has none, the least.
     fn number(&self, column: Column) -> f64 {
         let seconds = |duration: Option<Duration>| duration.map_or(-1.0, |duration| duration.as_secs_f64());
@@ -174,7 +169,8 @@ pub(crate) fn rate(rate: f64) -> String {
     match rate {
         rate if rate >= 100.0 || rate == 0.0 => format!("{rate:.0}"),
         rate if rate >= 1.0 => format!("{rate:.1}"),
-        _ => format!("{rate:.3}"),
+        rate if rate >= 0.001 => format!("{rate:.3}"),
+        _ => format!("{rate:.0e}"),
     }
 }
 
@@ -227,7 +223,7 @@ mod tests {
 
     #[test]
     fn figures_have_few_digits() {
-        assert_eq!([0.0, 0.0021, 3.14159, 1234.5].map(rate), ["0", "0.002", "3.1", "1234"]);
+        assert_eq!([0.0, 2.1e-7, 0.0021, 3.16, 1234.5].map(rate), ["0", "2e-7", "0.002", "3.2", "1234"]);
         assert_eq!(time(Some(Duration::from_micros(1_234))), "1.2ms");
         let types = [("Timeout", 2), ("Parse", 9)].map(|(name, count)| (name.to_owned(), count));
         assert_eq!(

@@ -26,6 +26,22 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A span as it can be given as an argument, to the millisecond if it is not of whole seconds.
+pub(crate) fn shown(span: Duration) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let milliseconds = span.as_millis();
+    let unit = units.into_iter().find(|(unit, _)| milliseconds >= *unit && milliseconds % unit == 0);
+    unit.map_or_else(|| format!("{milliseconds}ms"), |(unit, name)| format!("{}{name}", milliseconds / unit))
+}
+
+/// A span that need not be exact, rounded down: `3d`, `5h`.
+pub(crate) fn about(span: Duration) -> String {
+    let units = [86_400, 3_600, 60, 1];
+    let seconds = span.as_secs();
+    let unit = units.into_iter().find(|unit| seconds >= 2 * unit).unwrap_or(1);
+    shown(Duration::from_secs(seconds / unit * unit))
+}
+
 /// Reads how often to sample.
 pub(crate) fn parse_interval(text: &str) -> Result<Duration, String> {
     let interval = parse(text)?;
@@ -57,6 +73,14 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(wanted), "{text}");
         }
+    }
+
+    #[test]
+    fn spans_are_shown_as_they_are_given_or_about_so() {
+        let shown = [500, 90_000, 60_000, 7_200_000, 172_800_000, 1_500].map(|ms| shown(Duration::from_millis(ms)));
+        assert_eq!(shown, ["500ms", "90s", "1m", "2h", "2d", "1500ms"]);
+        let about = [119, 181, 7_199, 7_201, 200_000, 94_909_932].map(|seconds| about(Duration::from_secs(seconds)));
+        assert_eq!(about, ["119s", "3m", "119m", "2h", "2d", "1098d"]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
 /// The columns of numbers, from left to right.
 const NUMBERS: [(Column, &str); 10] = [
     (Column::Calls, "calls"),
-    (Column::Rate, "rate"),
+    (Column::Rate, "rate/s"),
     (Column::Errors, "errors"),
     (Column::Panicked, "panicked"),
     (Column::Cancelled, "cancelled"),
@@ -137,7 +137,7 @@ mod tests {
     fn columns_are_there_if_they_say_something() {
         let text = table(false);
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines[0][..5], ["function", "service", "calls", "rate", "errors"]);
+        assert_eq!(lines[0][..5], ["function", "service", "calls", "rate/s", "errors"]);
         assert_eq!(lines[3][..5], ["a\\u{1b}", "web", "9", "0", "2"]);
         assert!(text.lines().nth(3).unwrap().ends_with("Timeout 2"), "{text}");
         let mut out = Vec::new();

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, BufWriter, Write},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use monitor_sinks::{
@@ -111,18 +111,20 @@ fn write_table(listed: &[Listed], newest: &[Option<Newest>], out: &mut impl Writ
     if listed.is_empty() {
         return writeln!(out, "no series");
     }
+    // The series itself is long, and stands where a terminal breaks lines.
     let row = |(listed, newest): (&Listed, &Option<Newest>)| {
+        let unit = &listed.series.unit;
         vec![
-            Cell::text(shown(&plot::name(&labels_of(&listed.series)))),
             Cell::text(kind(&listed.series)),
-            Cell::text(shown(&listed.series.unit)),
+            Cell::text(shown(unit)),
             Cell::text(instant::shown(listed.since)),
             Cell::text(newest.map(|newest| instant::shown(newest.time())).unwrap_or_default()),
-            newest.map_or_else(|| Cell::text(""), Newest::cell),
+            newest.map_or_else(|| Cell::text(""), |newest| newest.cell(unit)),
+            Cell::text(plot::name(&labels_of(&listed.series))),
         ]
     };
     let rows: Vec<Vec<Cell>> = listed.iter().zip(newest).map(row).collect();
-    table::write(&["series", "kind", "unit", "since", "newest", "value"].map(String::from), &rows, out)
+    table::write(&["kind", "unit", "since", "newest", "value", "series"].map(String::from), &rows, out)
 }
 
 impl Newest {
@@ -132,11 +134,14 @@ impl Newest {
         }
     }
 
-    fn cell(self) -> Cell {
+    fn cell(self, unit: &str) -> Cell {
         match self {
             Self::Number { value, .. } => Cell::number(value.to_string()),
             Self::Values { count, .. } if count == 0.0 => Cell::text("0 values"),
-            Self::Values { count, sum, .. } => Cell::text(format!("{count} values, mean {:.4}", sum / count)),
+            Self::Values { count, sum, .. } => {
+                let values = if count == 1.0 { "value" } else { "values" };
+                Cell::text(format!("{count} {values}, mean {}", mean(sum / count, unit)))
+            }
         }
     }
 
@@ -160,4 +165,33 @@ fn json_of(listed: &Listed, newest: Option<&Newest>) -> Json {
 /// The kinds are called as they are in Rust, in small letters.
 fn kind(series: &SeriesInfo) -> String {
     format!("{:?}", series.kind).to_lowercase()
+}
+
+/// A mean with a few digits; seconds as people write them.
+fn mean(mean: f64, unit: &str) -> String {
+    match Duration::try_from_secs_f64(mean) {
+        Ok(duration) if unit == "seconds" => format!("{duration:.1?}"),
+        _ if mean.abs() < 0.001 && mean != 0.0 => format!("{mean:.2e}"),
+        _ => format!("{mean:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_have_few_digits_and_never_vanish() {
+        let means = [
+            (0.0015, "seconds"),
+            (0.000_002, ""),
+            (-1.0, "seconds"),
+            (12.34567, "rows"),
+            (0.0, ""),
+            (1e300, "seconds"),
+        ];
+        let means = means.map(|(value, unit)| mean(value, unit));
+        assert_eq!(means[..5], ["1.5ms", "2.00e-6", "-1.000", "12.346", "0.000"]);
+        assert!(means[5].starts_with('1'), "{}", means[5]);
+    }
 }

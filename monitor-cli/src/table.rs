@@ -35,11 +35,6 @@ impl Cell {
         Self { is_red, ..self }
     }
 
-    /// A number, or nothing where there is none.
-    pub(crate) fn maybe(number: Option<String>) -> Self {
-        Self::number(number.unwrap_or_default())
-    }
-
     fn padded(&self, width: usize) -> String {
         let text = &self.text;
         let padded = if self.is_to_right { format!("{text:>width$}") } else { format!("{text:<width$}") };

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::host::Host;
 use crate::{
     activity::{Activity, Function},
-    instant,
+    duration, instant,
 };
 
 /// Whoever records stores something each minute, unless it flushes less often.
@@ -52,8 +52,7 @@ impl Snapshot {
 fn notices(activity: &Activity, newest: Option<SystemTime>, now: SystemTime) -> Vec<String> {
     let silent = newest.and_then(|newest| now.duration_since(newest).ok()).filter(|silent| *silent > SILENCE);
     let silent = silent.map(|silent| {
-        let seconds = Duration::from_secs(silent.as_secs());
-        format!("nothing has been stored for {seconds:?}; does the program that records still run?")
+        format!("nothing has been stored for {}; does the program that records still run?", duration::about(silent))
     });
     let empty = newest.is_none().then(|| String::from("nothing is stored yet"));
     let damaged = activity.warnings.first().map(|first| {
@@ -77,7 +76,7 @@ mod tests {
         assert!(notices(&activity, Some(at(1_000)), at(1_180)).is_empty());
         // The clock of the reader may be behind.
         assert!(notices(&activity, Some(at(1_000)), at(900)).is_empty());
-        assert!(notices(&activity, Some(at(1_000)), at(1_181))[0].contains("for 181s"));
+        assert!(notices(&activity, Some(at(1_000)), at(1_181))[0].contains("for 3m;"));
         assert_eq!(notices(&activity, None, at(0)), ["nothing is stored yet"]);
         activity.warnings = vec![String::from("row at 5 us: checksum"), String::from("b"), String::from("c")];
         assert!(notices(&activity, Some(at(0)), at(0))[0].contains("checksum, and 2 more"));

@@ -3,8 +3,6 @@
 //! From above: what is looked at, the machine if it is sampled, what needs attention if anything does, the functions, the
 //! one that is selected in full, and the keys. A frame of any size can be drawn: what has no room is left out.
 
-use std::time::Duration;
-
 use ratatui::{
     buffer::Buffer,
     layout::{Constraint, Layout, Rect},
@@ -20,7 +18,7 @@ use super::{
 use crate::{
     activity::{Activity, Function, rate},
     arguments::Column,
-    instant,
+    duration, instant,
     table::escaped,
 };
 
@@ -53,7 +51,8 @@ pub(super) fn draw(state: &State, area: Rect, buffer: &mut Buffer) {
 /// A frame as text, as high as it has to be.
 pub(super) fn text(state: &State, width: u16) -> String {
     let activity = state.activity();
-    let rows = activity.functions.len().clamp(1, MOST_PRINTED) + 1;
+    // With the head of the table, or with a line that says that there is none.
+    let rows = activity.functions.len().min(MOST_PRINTED) + 1;
     let height = above(state).len() + rows + below(state, &activity).len();
     let area = Rect::new(0, 0, width.max(1), height as u16);
     let mut buffer = Buffer::empty(area);
@@ -70,14 +69,14 @@ fn draw_lines(lines: &[Line<'_>], area: Rect, buffer: &mut Buffer) {
 
 /// The lines above the table.
 fn above(state: &State) -> Vec<Line<'static>> {
-    let mut title = format!("monitor top  {}  last {}", escaped(state.db.chars()), span(state.window));
+    let mut title = format!("monitor top  {}  last {}", escaped(state.db.chars()), duration::shown(state.window));
     if let Some(taken) = state.snapshot.taken {
         title.push_str(&format!("  {}", instant::shown(taken)));
     }
     if state.is_paused {
         title.push_str("  paused");
     } else if state.is_live {
-        title.push_str(&format!("  every {}", span(state.every)));
+        title.push_str(&format!("  every {}", duration::shown(state.every)));
     }
     let mut lines = vec![Line::styled(title, Style::new().add_modifier(Modifier::BOLD))];
     if state.snapshot.host.is_known() {
@@ -232,18 +231,6 @@ fn end_of(path: &str, width: usize) -> String {
     format!("…{rest}")
 }
 
-/// A span of time as it is given as an argument.
-fn span(span: Duration) -> String {
-    let seconds = span.as_secs();
-    match seconds {
-        _ if span.subsec_millis() > 0 => format!("{}ms", span.as_millis()),
-        seconds if seconds > 0 && seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
-        seconds if seconds > 0 && seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
-        seconds if seconds > 0 && seconds % 60 == 0 => format!("{}m", seconds / 60),
-        seconds => format!("{seconds}s"),
-    }
-}
-
 /// Bytes with a unit of 1024.
 fn bytes(bytes: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -258,7 +245,10 @@ fn bytes(bytes: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, time::UNIX_EPOCH};
+    use std::{
+        path::Path,
+        time::{Duration, UNIX_EPOCH},
+    };
 
     use ratatui::{Terminal, backend::TestBackend};
 
@@ -382,12 +372,12 @@ mod tests {
         let text = text(&state, 100);
         assert_eq!(text.lines().count(), 4, "{text}");
         assert!(!text.contains("quit") && text.lines().last().unwrap().contains("etl::load"), "{text}");
+        state.snapshot.activity.functions.clear();
+        assert!(super::text(&state, 100).ends_with("Z\nno function was called in this time\n"));
     }
 
     #[test]
-    fn spans_and_bytes_are_short() {
-        let spans = [500, 90_000, 60_000, 7_200_000, 172_800_000, 0].map(|ms| span(Duration::from_millis(ms)));
-        assert_eq!(spans, ["500ms", "90s", "1m", "2h", "2d", "0s"]);
+    fn bytes_are_short() {
         let sizes = [0.0, 1_023.0, 1_536.0, 5e6, 1e18].map(bytes);
         assert_eq!(sizes, ["0 B", "1023 B", "1.5 KiB", "4.8 MiB", "909495 TiB"]);
     }
