@@ -30,7 +30,7 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
 pub(crate) fn shown(span: Duration) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     let milliseconds = span.as_millis();
-    let unit = units.into_iter().find(|(unit, _)| milliseconds >= *unit && milliseconds % unit == 0);
+    let unit = units.into_iter().find(|(unit, _)| milliseconds >= *unit && milliseconds.is_multiple_of(*unit));
     unit.map_or_else(|| format!("{milliseconds}ms"), |(unit, name)| format!("{}{name}", milliseconds / unit))
 }
 

@@ -137,11 +137,9 @@ impl Newest {
     fn cell(self, unit: &str) -> Cell {
         match self {
             Self::Number { value, .. } => Cell::number(value.to_string()),
-            Self::Values { count, .. } if count == 0.0 => Cell::text("0 values"),
-            Self::Values { count, sum, .. } => {
-                let values = if count == 1.0 { "value" } else { "values" };
-                Cell::text(format!("{count} {values}, mean {}", mean(sum / count, unit)))
-            }
+            Self::Values { count: 0.0, .. } => Cell::text("0 values"),
+            Self::Values { count: 1.0, sum, .. } => Cell::text(format!("1 value, {}", mean(sum, unit))),
+            Self::Values { count, sum, .. } => Cell::text(format!("{count} values, mean {}", mean(sum / count, unit))),
         }
     }
 

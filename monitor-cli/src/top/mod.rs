@@ -32,7 +32,7 @@ use signal_hook::{
 use self::{
     screen::Screen,
     snapshot::Snapshot,
-    state::{State, Wish},
+    state::{Output, State, Wish},
 };
 use crate::{arguments::Top, colour, exit::Exit, failure::Failure};
 
@@ -61,8 +61,7 @@ pub(crate) fn run(top: &Top) -> Result<Exit, Failure> {
         let width = if is_terminal { screen::width() } else { None };
         let _ = io::stdout().write_all(view::text(&state, width.unwrap_or(PRINTED_WIDTH)).as_bytes());
     } else {
-        state.has_colours = colour::is_wanted();
-        state.is_live = true;
+        state.output = if colour::is_wanted() { Output::Coloured } else { Output::Plain };
         watch(top, &store, &mut state)?;
     }
     Ok(Exit::Done)

@@ -33,7 +33,7 @@ const WINDOWS: [Duration; 9] = [
     Duration::from_hours(24 * 7),
 ];
 
-/// How far PageUp and PageDown go.
+/// How far the keys for pages go.
 const PAGE: usize = 10;
 
 /// Longer filters match no function.
@@ -53,10 +53,19 @@ pub(super) struct State {
     pub(super) is_paused: bool,
     /// The row that is selected, of those that are shown.
     pub(super) selected: usize,
-    pub(super) has_colours: bool,
-    /// Whether there are keys to press.
-    pub(super) is_live: bool,
+    pub(super) output: Output,
     pub(super) snapshot: Snapshot,
+}
+
+/// What a frame is drawn for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// It is printed, and nobody can press keys.
+    Text,
+    /// A terminal without colours.
+    Plain,
+    /// A terminal with colours.
+    Coloured,
 }
 
 /// What is to be done after a key.
@@ -79,8 +88,7 @@ impl State {
             is_typing: false,
             is_paused: false,
             selected: 0,
-            has_colours: false,
-            is_live: false,
+            output: Output::Text,
             snapshot: Snapshot::default(),
         }
     }

@@ -13,7 +13,7 @@ use ratatui::{
 
 use super::{
     host::Host,
-    state::{COLUMNS, State},
+    state::{COLUMNS, Output, State},
 };
 use crate::{
     activity::{Activity, Function, rate},
@@ -57,8 +57,13 @@ pub(super) fn text(state: &State, width: u16) -> String {
     let area = Rect::new(0, 0, width.max(1), height as u16);
     let mut buffer = Buffer::empty(area);
     draw(state, area, &mut buffer);
-    let line = |y: u16| (0..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
-    (0..area.height).map(|y| format!("{}\n", line(y).trim_end())).collect()
+    let mut text = String::new();
+    for y in 0..area.height {
+        let line: String = (0..area.width).map(|x| buffer[(x, y)].symbol()).collect();
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 fn draw_lines(lines: &[Line<'_>], area: Rect, buffer: &mut Buffer) {
@@ -69,16 +74,15 @@ fn draw_lines(lines: &[Line<'_>], area: Rect, buffer: &mut Buffer) {
 
 /// The lines above the table.
 fn above(state: &State) -> Vec<Line<'static>> {
-    let mut title = format!("monitor top  {}  last {}", escaped(state.db.chars()), duration::shown(state.window));
-    if let Some(taken) = state.snapshot.taken {
-        title.push_str(&format!("  {}", instant::shown(taken)));
-    }
-    if state.is_paused {
-        title.push_str("  paused");
-    } else if state.is_live {
-        title.push_str(&format!("  every {}", duration::shown(state.every)));
-    }
-    let mut lines = vec![Line::styled(title, Style::new().add_modifier(Modifier::BOLD))];
+    let pace = match state.output {
+        _ if state.is_paused => Some(String::from("paused")),
+        Output::Text => None,
+        Output::Plain | Output::Coloured => Some(format!("every {}", duration::shown(state.every))),
+    };
+    let window = format!("last {}", duration::shown(state.window));
+    let title = [String::from("monitor top"), escaped(state.db.chars()), window].into_iter();
+    let title: Vec<String> = title.chain(state.snapshot.taken.map(instant::shown)).chain(pace).collect();
+    let mut lines = vec![Line::styled(title.join("  "), Style::new().add_modifier(Modifier::BOLD))];
     if state.snapshot.host.is_known() {
         lines.extend(host(&state.snapshot.host).map(Line::raw));
     }
@@ -117,7 +121,7 @@ fn host(host: &Host) -> [String; 2] {
 
 /// The lines below the table: the function that is selected, and the keys.
 fn below(state: &State, activity: &Activity) -> Vec<Line<'static>> {
-    if !state.is_live {
+    if state.output == Output::Text {
         return Vec::new();
     }
     let selected = activity.functions.get(state.selected).map(|function| Line::raw(details(function)));
@@ -166,7 +170,7 @@ fn draw_functions(state: &State, activity: &Activity, area: Rect, buffer: &mut B
     let mut table = Table::new(rows, widths.map(|width| Constraint::Length(width as u16)))
         .header(head.style(Style::new().add_modifier(Modifier::BOLD)));
     let mut selected = TableState::new();
-    if state.is_live {
+    if state.output != Output::Text {
         table = table.row_highlight_style(Style::new().add_modifier(Modifier::REVERSED));
         selected.select(Some(state.selected));
     }
@@ -218,7 +222,11 @@ fn style(state: &State, function: &Function, column: Column) -> Style {
 
 /// How what has failed looks.
 fn alarm(state: &State) -> Style {
-    if state.has_colours { Style::new().fg(Color::Red) } else { Style::new().add_modifier(Modifier::BOLD) }
+    if state.output == Output::Coloured {
+        Style::new().fg(Color::Red)
+    } else {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
 }
 
 /// The end of a path, which tells more than its beginning.
@@ -264,7 +272,7 @@ mod tests {
     fn state() -> State {
         let mut state = State::new(Path::new("m.db"), Duration::from_mins(5), Duration::from_secs(2));
         let functions = vec![function("etl::load", 9, 0, 0.25), function("etl::Pipeline::parse", 300, 7, 0.75)];
-        state.is_live = true;
+        state.output = Output::Plain;
         state.show(Snapshot {
             taken: Some(UNIX_EPOCH),
             activity: Activity { functions, ..Activity::default() },
@@ -295,7 +303,7 @@ mod tests {
                 "etl::Pipeline::parse   in flight 0   errors: Timeout 7",
                 KEYS,
             ]
-            .map(|line| line.to_owned())
+            .map(str::to_owned)
         );
     }
 
@@ -309,7 +317,7 @@ mod tests {
             (red, reversed)
         };
         assert_eq!(styles(&state), (0, vec![2]));
-        state.has_colours = true;
+        state.output = Output::Coloured;
         state.selected = 1;
         assert_eq!(styles(&state), (1, vec![3]));
     }
@@ -368,7 +376,7 @@ mod tests {
     #[test]
     fn a_printed_frame_has_no_keys() {
         let mut state = state();
-        state.is_live = false;
+        state.output = Output::Text;
         let text = text(&state, 100);
         assert_eq!(text.lines().count(), 4, "{text}");
         assert!(!text.contains("quit") && text.lines().last().unwrap().contains("etl::load"), "{text}");
