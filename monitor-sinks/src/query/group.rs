@@ -210,7 +210,7 @@ impl Query {
         let Asked { window, end } = self.checked(SystemTime::now())?;
         let reader = self.store.reader()?;
         let Some(covered) = reader.covered()? else { return Ok(None) };
-        let after = window.after.max(covered.after.saturating_sub(reader.interval_us()?.max(0)));
+        let after = window.after.max(since(&reader, covered)?);
         let until = end.unwrap_or(covered.until);
         Ok((after < until).then(|| (from_micros(after), from_micros(until))))
     }
@@ -245,8 +245,7 @@ impl Query {
         let Asked { window, end } = asked;
         self.check_steps(Window { until: end.unwrap_or(i64::MAX), ..window })?;
         let Some(covered) = reader.covered()? else { return Ok(None) };
-        // What a flush holds was recorded since the one before, an interval ago.
-        let since = covered.after.saturating_sub((reader.interval_us()? - 1).max(0));
+        let since = since(reader, covered)?;
         let until = end.unwrap_or(covered.until);
         let range = |step_us: i64| {
             let since = since.div_euclid(step_us).saturating_mul(step_us);
@@ -301,6 +300,12 @@ impl Query {
         labels.retain(|_, value| !value.is_empty());
         Key { name: series.name.clone(), kind: series.kind, labels }
     }
+}
+
+/// Since when there are values of what a file covers: what a flush holds was recorded since the one before, an interval
+/// ago.
+fn since(reader: &Reader, covered: Window) -> Result<i64, Error> {
+    Ok(covered.after.saturating_sub((reader.interval_us()? - 1).max(0)))
 }
 
 /// What groups are told apart by.
