@@ -12,7 +12,7 @@ Exit codes of all commands:
   3    another program records to the file
   130  ended by a second signal, before everything was stored
 
-Errors go to standard error, on one line. With --json, what a command prints is JSON.";
+Errors go to standard error. With --json, what a command prints is JSON.";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

@@ -88,7 +88,12 @@ fn labels_of(series: &SeriesInfo) -> Labels {
 /// The newest values, place by place.
 fn newest(store: &Store, listed: &[Listed]) -> Result<Vec<Option<Newest>>, Failure> {
     let mut newest: BTreeMap<Labels, Newest> = BTreeMap::new();
-    for Latest { series, point, is_current, .. } in store.query().latest()? {
+    let mut names = listed.iter().map(|listed| listed.series.name.as_str());
+    let first = names.next().unwrap_or_default();
+    // Of one metric, the others need not be looked at.
+    let is_one = !listed.is_empty() && names.all(|name| name == first);
+    let query = if is_one { store.query().metric(first) } else { store.query() };
+    for Latest { series, point, is_current, .. } in query.latest()? {
         newest.insert(labels_of(&series), Newest::Number { value: point.value, time: point.time, is_current });
     }
     let of_values = listed.iter().filter(|listed| !newest.contains_key(&labels_of(&listed.series)));

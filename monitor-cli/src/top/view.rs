@@ -80,8 +80,8 @@ fn above(state: &State) -> Vec<Line<'static>> {
         Output::Plain | Output::Coloured => Some(format!("every {}", duration::shown(state.every))),
     };
     let window = format!("last {}", duration::shown(state.window));
-    let title = [String::from("monitor top"), escaped(state.db.chars()), window].into_iter();
-    let title: Vec<String> = title.chain(state.snapshot.taken.map(instant::shown)).chain(pace).collect();
+    let mut title = vec![String::from("monitor top"), escaped(state.db.chars()), window];
+    title.extend(state.snapshot.taken.map(instant::shown).into_iter().chain(pace));
     let mut lines = vec![Line::styled(title.join("  "), Style::new().add_modifier(Modifier::BOLD))];
     if state.snapshot.host.is_known() {
         lines.extend(host(&state.snapshot.host).map(Line::raw));
