@@ -22,8 +22,8 @@ pub(crate) fn run(agent: &Agent) -> Result<Exit, Failure> {
         .map_err(Failure::Store)?;
     let path = monitor.store().path().to_owned();
     let started = format!(
-        "sampling this machine every {3:?} into {0} as service {1:?}, process {2}; stop it with Ctrl-C or SIGTERM. Ask it: \
-         Store::open_read_only(\"{0}\")?.query().metric(\"cpu_percent_total\").series()?",
+        "sampling this machine every {3:?} into {0} as service {1:?}, process {2}; stop it with Ctrl-C or SIGTERM. Watch it: \
+         monitor top --db \"{0}\". Ask it: Store::open_read_only(\"{0}\")?.query().metric(\"cpu_percent_total\").series()?",
         path.display(),
         agent.service,
         process::id(),

@@ -8,8 +8,8 @@ use super::Window;
 
 pub(super) const NOTES: &str = "\
 Durations are of all calls that ended, whatever the outcome; quantiles are within 1.6 %. The rate is in calls a second
-over the window, or over the time that the store covers. The share is that of the time spent in all functions, in which
-calls within calls count twice. Types of errors are listed with how often there were.
+over the window, as far as the store reaches back. The share is that of the time spent in all functions, in which calls
+within calls count twice. Types of errors are listed with how often there were.
 
 Times are RFC 3339 (2026-11-28T10:00:00Z; without a zone they are UTC), seconds since 1970, `now`, or a span before now
 such as 2h or `2h ago`. Errors are red in a terminal, unless NO_COLOR is set.
