@@ -73,7 +73,9 @@ pub use self::host::{Family, Host, HostSampling, TopProcess, TopProcesses};
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use self::{
     error::Error,
-    query::{FunctionStats, Group, Latest, Point, Points, Query, Reading, Resolution, Series, Steps, Stored, Summary},
+    query::{
+        FunctionStats, Group, Latest, Listed, Point, Points, Query, Reading, Resolution, Series, Steps, Stored, Summary,
+    },
     runtime::{Builder, Monitor},
     sql::{Sql, SqlRows, SqlValue, TableExport, TableProgress},
     store::{BackupProgress, Loss, Retention, Salvage, SeriesInfo, Store, Warning},

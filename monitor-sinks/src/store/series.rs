@@ -1,6 +1,10 @@
 //! The table of series: which number stands for which metric, kind, service and labels.
 
-use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Deref,
+    sync::Arc,
+};
 
 use monitor_core::{MetricKind, SeriesKey};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -119,6 +123,13 @@ pub(super) fn load_after(connection: &Connection, after: i64) -> rusqlite::Resul
     let mut found = Vec::new();
     take(statement.query([after])?, &mut found)?;
     Ok(found)
+}
+
+/// When each series was entered, in microseconds.
+pub(super) fn since(connection: &Connection) -> rusqlite::Result<HashMap<u64, i64>> {
+    let mut statement = connection.prepare("SELECT id, created_us FROM series WHERE id >= 0")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)))?;
+    rows.collect()
 }
 
 const COLUMNS: &str = "SELECT id, name, kind, unit, service, labels FROM series";
