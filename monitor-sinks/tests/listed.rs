@@ -27,7 +27,7 @@ fn series_of_every_kind_and_recording_are_listed_with_when_they_came() {
         let query = store.query().last(Duration::from_secs(1));
         let query = name.into_iter().fold(query, monitor_sinks::Query::metric);
         let listed = query.listed().unwrap().into_iter();
-        listed.map(|listed| (listed.series.name, (micros(listed.since) - START) / SECOND)).collect::<Vec<_>>()
+        listed.map(|listed| (listed.series.name.clone(), (micros(listed.since) - START) / SECOND)).collect::<Vec<_>>()
     };
     let all = [("rows", 3_600), ("sizes", 60), ("steady", 0)].map(|(name, at)| (name.to_owned(), at));
     assert_eq!(since(&second.store(), None), all);
