@@ -14,7 +14,7 @@ const START: i64 = 1_700_000_040_000_000;
 const SECOND: i64 = 1_000_000;
 
 fn rows(store: &Store) -> i64 {
-    Connection::open(store.path()).unwrap().query_row("SELECT count(*) FROM head", [], |row| row.get(0)).unwrap()
+    Connection::open(store.path()).unwrap().query_row("SELECT count(*) FROM unsealed", [], |row| row.get(0)).unwrap()
 }
 
 fn last(store: &Store, metric: &str) -> f64 {
