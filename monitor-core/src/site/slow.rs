@@ -3,10 +3,10 @@
 //! An exemplar is an event, not an aggregate, so it travels through a bounded queue: when nobody empties it, further ones
 //! are dropped and counted, and the call goes on.
 
-use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use once_cell::sync::OnceCell;
 
 use super::CallSite;
 use crate::clock;
@@ -55,7 +55,7 @@ struct Exemplar {
 }
 
 fn queue() -> &'static (Sender<Exemplar>, Receiver<Exemplar>) {
-    static QUEUE: OnceLock<(Sender<Exemplar>, Receiver<Exemplar>)> = OnceLock::new();
+    static QUEUE: OnceCell<(Sender<Exemplar>, Receiver<Exemplar>)> = OnceCell::new();
     QUEUE.get_or_init(|| bounded(WAITING))
 }
 
