@@ -51,17 +51,28 @@ impl Sums {
     /// Adds a share of what was recorded, in our buckets.
     pub(super) fn add(&mut self, sum: f64, buckets: &[(u16, u64)], share: f64) {
         self.sum += sum * share;
+        // Buckets ascend, and so do indices: each search begins where the one before it ended.
+        let mut from = 0;
         for &(number, count) in buckets {
             let count = count as f64 * share;
             self.count += count;
             match INDEX.get(usize::from(number)) {
-                Some(&index) if number > 0 => match self.positive.binary_search_by_key(&index, |known| known.0) {
-                    Ok(place) => self.positive[place].1 += count,
-                    Err(place) => self.positive.insert(place, (index, count)),
-                },
+                Some(&index) if number > 0 => {
+                    let place = from + self.positive[from..].partition_point(|known| known.0 < index);
+                    match self.positive.get_mut(place).filter(|known| known.0 == index) {
+                        Some(known) => known.1 += count,
+                        None => self.positive.insert(place, (index, count)),
+                    }
+                    from = place + 1;
+                }
                 _ => self.zero += count,
             }
         }
+    }
+
+    /// How many values were recorded, and their sum.
+    pub(super) const fn moments(&self) -> (f64, f64) {
+        (self.count, self.sum)
     }
 
     /// As a native histogram, with what is known of its relation to the one before it. Cost: a copy of the buckets.

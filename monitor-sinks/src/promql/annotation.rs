@@ -1,6 +1,7 @@
 //! Remarks on an answer: warnings that it may be wrong, infos that it may not be what was meant.
 //!
-//! Remarks are those of Prometheus, word for word, each once, with the place in the text that it is about.
+//! Remarks are those of Prometheus, word for word, and those of the source of the series; each once, with the place in the
+//! text that it is about.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,26 +38,71 @@ pub(crate) struct Raised {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Remark<'a> {
     InvalidQuantile(f64),
-    InvalidRatio { ratio: f64, used: f64 },
-    BadBucket { bound: &'a str, name: &'a str },
-    MixedSamples { name: &'a str },
+    InvalidRatio {
+        ratio: f64,
+        used: f64,
+    },
+    BadBucket {
+        bound: &'a str,
+        name: &'a str,
+    },
+    MixedSamples {
+        name: &'a str,
+    },
     MixedSamplesInAggregation,
-    MixedClassicAndNative { name: &'a str },
-    NotCounter { name: &'a str },
-    NotGauge { name: &'a str },
-    MixedSchemas { name: &'a str },
-    IncompatibleBuckets { op: &'a str },
-    ResetCollision { operation: &'a str },
+    MixedClassicAndNative {
+        name: &'a str,
+    },
+    NotCounter {
+        name: &'a str,
+    },
+    NotGauge {
+        name: &'a str,
+    },
+    MixedSchemas {
+        name: &'a str,
+    },
+    IncompatibleBuckets {
+        op: &'a str,
+    },
+    ResetCollision {
+        operation: &'a str,
+    },
     SortInRange,
-    MaybeNotCounter { name: &'a str },
-    ForcedMonotonic { name: &'a str },
-    IncompatibleTypes { left: &'a str, op: &'a str, right: &'a str },
-    IgnoredInAggregation { op: &'a str },
-    IgnoredInRange { name: &'a str },
-    NanResult { name: &'a str },
-    NanSkew { name: &'a str },
-    NanInFraction { name: &'a str },
-    ReconciledBounds { operation: &'a str },
+    MaybeNotCounter {
+        name: &'a str,
+    },
+    ForcedMonotonic {
+        name: &'a str,
+    },
+    IncompatibleTypes {
+        left: &'a str,
+        op: &'a str,
+        right: &'a str,
+    },
+    IgnoredInAggregation {
+        op: &'a str,
+    },
+    IgnoredInRange {
+        name: &'a str,
+    },
+    NanResult {
+        name: &'a str,
+    },
+    NanSkew {
+        name: &'a str,
+    },
+    NanInFraction {
+        name: &'a str,
+    },
+    ReconciledBounds {
+        operation: &'a str,
+    },
+    /// What the source of the series has to say.
+    OfSource {
+        message: &'a str,
+        is_warning: bool,
+    },
 }
 
 impl Remarks {
@@ -131,6 +177,7 @@ impl Remark<'_> {
                 | Self::IncompatibleBuckets { .. }
                 | Self::ResetCollision { .. }
                 | Self::SortInRange
+                | Self::OfSource { is_warning: true, .. }
         )
     }
 }
@@ -202,6 +249,7 @@ impl fmt::Display for Remark<'_> {
                 "input to histogram_fraction has NaN observations, which are excluded from all fractions{}",
                 of(name)
             ),
+            Self::OfSource { message, .. } => f.write_str(message),
             Self::ReconciledBounds { operation } => {
                 write!(f, "mismatched custom buckets were reconciled during {operation}")
             }

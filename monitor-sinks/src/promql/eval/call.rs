@@ -12,6 +12,16 @@ use crate::promql::{
     syntax::{RangeMode, Span},
 };
 
+/// A function of ranges that was applied as series were read.
+pub(super) struct Digested {
+    digest: usize,
+    drop_name: bool,
+    block: usize,
+    /// The number of each series of the digest, and how many of its results are in the past.
+    cursors: Vec<(usize, usize)>,
+    table: Table,
+}
+
 /// A function of the samples of each series in a range.
 pub(super) struct RangeCall {
     function: WindowFunction,
@@ -44,9 +54,52 @@ impl RangeCall {
             let able = able.join(", ");
             return Err(Error::evaluation(format!("{mode} modifier can only be used with: {able} - not with {name}")));
         }
-        // The first and the last value are still values of the metric.
-        let drop_name = !matches!(name, "last_over_time" | "first_over_time");
-        Ok(Self { function, range, scalars, span, drop_name, names: Renaming::default() })
+        Ok(Self { function, range, scalars, span, drop_name: drops_name(name), names: Renaming::default() })
+    }
+}
+
+/// Whether the result is no value of the metric any more; the first and the last one are.
+fn drops_name(function: &str) -> bool {
+    !matches!(function, "last_over_time" | "first_over_time")
+}
+
+impl Digested {
+    pub(super) fn new(function: &str, digest: usize) -> Self {
+        Self { digest, drop_name: drops_name(function), block: 0, cursors: Vec::new(), table: Table::default() }
+    }
+
+    /// Goes on to the block that was read last.
+    fn renew(&mut self, context: &Context) {
+        if self.block != context.data.blocks {
+            self.block = context.data.blocks;
+            self.cursors.clear();
+            for (labels, _) in &context.data.digests[self.digest].results {
+                let meta = Meta { labels: labels.clone(), drop_name: self.drop_name };
+                self.cursors.push((self.table.intern(meta), 0));
+            }
+        }
+    }
+}
+
+impl Node for Digested {
+    fn eval(&mut self, at: i64, context: &mut Context) -> Vector {
+        self.renew(context);
+        let place = context.block.current.place(at);
+        let mut vector = Vec::with_capacity(self.cursors.len());
+        for ((id, past), (_, results)) in self.cursors.iter_mut().zip(&context.data.digests[self.digest].results) {
+            while results.get(*past).is_some_and(|result| result.0 < place) {
+                *past += 1;
+            }
+            if let Some((_, value)) = results.get(*past).filter(|result| result.0 == place) {
+                vector.push(Sample { id: *id, value: value.clone() });
+            }
+        }
+        context.check(vector.len())?;
+        Ok(vector)
+    }
+
+    fn series(&self) -> &Table {
+        &self.table
     }
 }
 
