@@ -102,7 +102,7 @@ impl Reading<'_> {
         give: &mut dyn FnMut(Series) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Error> {
         let mut tellers: Vec<Teller> = if is_plain(&batch[0].stored) {
-            batch.iter().map(|_| Teller::of_floats()).collect()
+            batch.iter().map(|_| Teller::of_floats(&self.grid)).collect()
         } else {
             let (edges, run) = (Edges::of(self.select), self.grid.first_run());
             let before = self.before(batch)?.into_iter().zip(batch);

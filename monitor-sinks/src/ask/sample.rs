@@ -31,7 +31,7 @@ enum Samples {
 }
 
 /// The samples of a counter or gauge.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Floats {
     samples: Vec<(i64, f64)>,
     value: f64,
@@ -39,8 +39,9 @@ struct Floats {
 
 impl Teller {
     /// Of a counter or gauge.
-    pub(super) fn of_floats() -> Self {
-        Self { laying: Grid::begin(None, false), samples: Samples::Floats(Floats::default()) }
+    pub(super) fn of_floats(grid: &Grid) -> Self {
+        let floats = Floats { samples: Vec::with_capacity(grid.len()), value: stale() };
+        Self { laying: Grid::begin(None, false), samples: Samples::Floats(floats) }
     }
 
     /// Of a histogram or timer. `run` is the recording before the first mark that it has a value of.

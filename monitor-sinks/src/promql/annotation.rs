@@ -34,75 +34,31 @@ pub(crate) struct Raised {
     pub(crate) samples: usize,
 }
 
-/// What is remarked; `name` is that of a metric and may be empty.
+/// What is remarked; `name` is that of a metric and may be empty. `OfSource` is what the source of the series says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Remark<'a> {
     InvalidQuantile(f64),
-    InvalidRatio {
-        ratio: f64,
-        used: f64,
-    },
-    BadBucket {
-        bound: &'a str,
-        name: &'a str,
-    },
-    MixedSamples {
-        name: &'a str,
-    },
+    InvalidRatio { ratio: f64, used: f64 },
+    BadBucket { bound: &'a str, name: &'a str },
+    MixedSamples { name: &'a str },
     MixedSamplesInAggregation,
-    MixedClassicAndNative {
-        name: &'a str,
-    },
-    NotCounter {
-        name: &'a str,
-    },
-    NotGauge {
-        name: &'a str,
-    },
-    MixedSchemas {
-        name: &'a str,
-    },
-    IncompatibleBuckets {
-        op: &'a str,
-    },
-    ResetCollision {
-        operation: &'a str,
-    },
+    MixedClassicAndNative { name: &'a str },
+    NotCounter { name: &'a str },
+    NotGauge { name: &'a str },
+    MixedSchemas { name: &'a str },
+    IncompatibleBuckets { op: &'a str },
+    ResetCollision { operation: &'a str },
     SortInRange,
-    MaybeNotCounter {
-        name: &'a str,
-    },
-    ForcedMonotonic {
-        name: &'a str,
-    },
-    IncompatibleTypes {
-        left: &'a str,
-        op: &'a str,
-        right: &'a str,
-    },
-    IgnoredInAggregation {
-        op: &'a str,
-    },
-    IgnoredInRange {
-        name: &'a str,
-    },
-    NanResult {
-        name: &'a str,
-    },
-    NanSkew {
-        name: &'a str,
-    },
-    NanInFraction {
-        name: &'a str,
-    },
-    ReconciledBounds {
-        operation: &'a str,
-    },
-    /// What the source of the series has to say.
-    OfSource {
-        message: &'a str,
-        is_warning: bool,
-    },
+    MaybeNotCounter { name: &'a str },
+    ForcedMonotonic { name: &'a str },
+    IncompatibleTypes { left: &'a str, op: &'a str, right: &'a str },
+    IgnoredInAggregation { op: &'a str },
+    IgnoredInRange { name: &'a str },
+    NanResult { name: &'a str },
+    NanSkew { name: &'a str },
+    NanInFraction { name: &'a str },
+    ReconciledBounds { operation: &'a str },
+    OfSource { message: &'a str, is_warning: bool },
 }
 
 impl Remarks {

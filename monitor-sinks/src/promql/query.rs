@@ -104,6 +104,12 @@ impl<'a> Query<'a> {
     }
 
     /// How many samples may be in memory at a time; 50 million if not said, about 1.5 GB.
+    ///
+    /// Most questions hold far less. Beside its answer and the points of its subqueries, a question over a range holds what
+    /// its selectors and functions come to at a block of its instants, about 50 MB at the most, and the samples of the
+    /// series that is being read; whatever the range, and however many series there are. More than that it holds only of a
+    /// single instant, or of an eighth of its longest range; and of whole ranges in subqueries, and where a source gives
+    /// series in pieces.
     pub fn max_samples(mut self, samples: usize) -> Self {
         self.max_samples = samples;
         self
@@ -348,6 +354,15 @@ fn over(root: &mut Root, context: &mut Context, source: &dyn Source) -> Result<D
         Root::Vector(node) => {
             let mut lines: Vec<Vec<Point>> = Vec::new();
             while let Some(block) = blocks.next(context, source)? {
+                if let Some(found) = node.take_block(context) {
+                    lines.resize_with(node.series().len(), Vec::new);
+                    for (id, results) in found {
+                        context.hold(results.iter().map(|result| result.1.weight()).sum())?;
+                        let point = |(place, value)| Point { time: block.instant(place), value };
+                        lines[id].extend(results.into_iter().map(point));
+                    }
+                    continue;
+                }
                 for time in block.instants() {
                     context.next_instant();
                     let vector = node.eval(time, context)?;

@@ -13,11 +13,11 @@
 use super::{Context, data::Read};
 use crate::promql::{error::Error, source::Source};
 
-/// What is read for a block may weigh so many samples, about 32 MB.
-pub(super) const BUDGET: usize = 1 << 20;
+/// What is read for a block may weigh so many samples, of 16 to 24 bytes each.
+pub(super) const BUDGET: usize = 1 << 21;
 
-/// By so much a block is cut down.
-const CUT: usize = 8;
+/// By so much a block is cut down, and grows again.
+const CUT: usize = 3;
 
 /// Instants from the first to the last, a step apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,11 @@ impl Block {
 
     pub(super) fn len(self) -> usize {
         if self.step == 0 { 1 } else { usize::try_from((self.last - self.first) / self.step).unwrap_or(0) + 1 }
+    }
+
+    /// The instant at a place.
+    pub(crate) fn instant(self, place: usize) -> i64 {
+        self.first + self.step * i64::try_from(place).unwrap_or(0)
     }
 
     /// The place of an instant.
@@ -74,8 +79,8 @@ impl Blocks {
             }
             context.block.current = block;
             self.next = (step > 0).then_some(last + step);
-            if context.block.held < BUDGET / CUT {
-                self.width = self.width.saturating_mul(CUT / 2);
+            if context.block.held < BUDGET / (2 * CUT) {
+                self.width = self.width.saturating_mul(CUT);
             }
             return Ok(Some(block));
         }

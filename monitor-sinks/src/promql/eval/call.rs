@@ -2,6 +2,7 @@
 
 use super::{
     Context, Node, Sample, Table, Vector,
+    digest::Results,
     range::Range,
     scalar::Scalar,
     table::{Meta, Renaming},
@@ -12,7 +13,7 @@ use crate::promql::{
     syntax::{RangeMode, Span},
 };
 
-/// A function of ranges that was applied as series were read.
+/// What was found as series were read.
 pub(super) struct Digested {
     digest: usize,
     drop_name: bool,
@@ -64,8 +65,14 @@ fn drops_name(function: &str) -> bool {
 }
 
 impl Digested {
-    pub(super) fn new(function: &str, digest: usize) -> Self {
-        Self { digest, drop_name: drops_name(function), block: 0, cursors: Vec::new(), table: Table::default() }
+    /// Of a selector.
+    pub(super) fn of_selector(digest: usize) -> Self {
+        Self { digest, drop_name: false, block: 0, cursors: Vec::new(), table: Table::default() }
+    }
+
+    /// Of a function of ranges.
+    pub(super) fn of_function(name: &str, digest: usize) -> Self {
+        Self { drop_name: drops_name(name), ..Self::of_selector(digest) }
     }
 
     /// Goes on to the block that was read last.
@@ -98,6 +105,12 @@ impl Node for Digested {
         Ok(vector)
     }
 
+    fn take_block(&mut self, context: &mut Context) -> Option<Vec<(usize, Results)>> {
+        self.renew(context);
+        let results = std::mem::take(&mut context.data.digests[self.digest].results);
+        Some(self.cursors.iter().zip(results).map(|(&(id, _), (_, results))| (id, results)).collect())
+    }
+
     fn series(&self) -> &Table {
         &self.table
     }
@@ -118,6 +131,7 @@ impl Node for RangeCall {
             let window = Window {
                 floats: samples.floats,
                 histograms: samples.histograms,
+                never_falls: false,
                 start,
                 end,
                 at,

@@ -8,7 +8,7 @@ use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
 use super::{
     Context,
     block::Block,
-    digest::Digest,
+    digest::{Digest, Sought},
     table::{Meta, Table},
 };
 use crate::promql::{
@@ -172,8 +172,9 @@ impl Context {
         let asker = Asker { deadline: self.deadline(), remarks: &remarks, span: set.span };
         let mut select = Select::new(&set.matchers, from, to).asked_by(asker);
         if let ([digest], false) = (&set.digests[..], set.is_kept) {
-            let Digest { name, length, .. } = digests[*digest];
-            select = select.for_function(name, length, block.step);
+            if let Digest { sought: Sought::Function { name, .. }, length, .. } = &digests[*digest] {
+                select = select.for_function(name, *length, block.step);
+            }
         }
         let mut gathered = Gathered::default();
         let mut refused = Ok(Read::All);

@@ -53,6 +53,12 @@ pub(crate) trait Node {
 
     /// The series met so far, by number.
     fn series(&self) -> &Table;
+
+    /// All vectors of the block that was read last, series by series, if they are known already. Afterwards the node is not
+    /// evaluated in this block.
+    fn take_block(&mut self, _context: &mut Context) -> Option<Vec<(usize, digest::Results)>> {
+        None
+    }
 }
 
 /// The value of a series, which is known by its number in the table of the node.

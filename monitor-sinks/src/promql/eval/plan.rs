@@ -12,7 +12,7 @@ use super::{
     call::{Digested, RangeCall},
     count_values::CountValues,
     data::Reach,
-    digest::Digest,
+    digest::{Digest, Sought},
     info::WithInfo,
     label::{Relabeled, Rule},
     map::{Constant, Map, Mapped, Single},
@@ -86,7 +86,10 @@ impl<'a> Plan<'a> {
 
     fn changing(&mut self, expr: &Expr, between: Between) -> Vector {
         match &expr.kind {
-            Kind::Selector(selection) => Ok(Box::new(self.selector(selection, expr.span, between)?)),
+            Kind::Selector(selection) => match self.digested_selector(selection, expr.span, between)? {
+                Some(digested) => Ok(Box::new(digested)),
+                None => Ok(Box::new(self.selector(selection, expr.span, between)?)),
+            },
             Kind::Paren(inner) | Kind::Unary { negate: false, inner } => self.vector(inner, between),
             Kind::Unary { negate: true, inner } => Ok(Box::new(Mapped::new(Map::Negate, self.vector(inner, between)?))),
             Kind::Binary { op, matching, left, right } => self.binary(*op, matching, left, right, expr.span, between),
@@ -207,17 +210,26 @@ impl<'a> Plan<'a> {
         let look = self.look(None, &selector.offset, span)?;
         let length = self.positive(length, span)?;
         let reach = self.reach(look, length, 0, between);
-        let digest = Digest {
-            name: function.name,
-            function: window,
-            look,
-            length,
-            scalars,
-            span: arguments[0].bare().span,
-            results: Vec::new(),
-        };
+        let sought = Sought::Function { name: function.name, function: window, scalars };
+        let digest = Digest { sought, look, length, span: arguments[0].bare().span, results: Vec::new() };
         let digest = self.context.data.want_digest(&selector.matchers, span, reach, digest);
-        Ok(Some(Digested::new(function.name, digest)))
+        Ok(Some(Digested::of_function(function.name, digest)))
+    }
+
+    /// The same for a selector.
+    fn digested_selector(
+        &mut self,
+        selection: &Selection,
+        span: Span,
+        between: Between,
+    ) -> Result<Option<Digested>, Error> {
+        if self.constant || self.nested || selection.at.is_some() || selection.mode != RangeMode::Plain {
+            return Ok(None);
+        }
+        let (look, length) = (self.look(None, &selection.offset, span)?, self.context.times.lookback);
+        let reach = self.reach(look, length, 0, between);
+        let digest = Digest { sought: Sought::Newest, look, length, span, results: Vec::new() };
+        Ok(Some(Digested::of_selector(self.context.data.want_digest(&selection.matchers, span, reach, digest))))
     }
 
     fn mapped(&mut self, map: Map, arguments: &[Expr], between: Between) -> Vector {

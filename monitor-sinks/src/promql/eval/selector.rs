@@ -21,8 +21,9 @@ pub(super) struct Selector {
     view: View<Cursor>,
 }
 
+/// The places of the newest samples.
 #[derive(Debug, Clone, Copy, Default)]
-struct Cursor {
+pub(super) struct Cursor {
     floats: usize,
     histograms: usize,
 }
@@ -63,7 +64,8 @@ impl Selector {
     }
 }
 
-fn newest(stored: &Stored, cursor: &mut Cursor, to: i64, lookback: i64) -> Option<(i64, Value)> {
+/// The newest sample at `to`, if it is not out of date.
+pub(super) fn newest(stored: &Stored, cursor: &mut Cursor, to: i64, lookback: i64) -> Option<(i64, Value)> {
     cursor.floats = seek(&stored.floats, cursor.floats, to);
     cursor.histograms = seek(&stored.histograms, cursor.histograms, to);
     let float = cursor.floats.checked_sub(1).map(|at| stored.floats[at]);

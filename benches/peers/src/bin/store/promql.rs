@@ -155,10 +155,11 @@ fn last_s(end_us: i64) -> u64 {
     (end_us + STEP_US / 2).unsigned_abs() / 1_000_000
 }
 
-/// The first instant of a day, or of the load: half a step after a flush.
+/// Five minutes after the beginning of the load, or a day before its end: ours knows that counters began at 0, which
+/// Prometheus does not, so ranges that reach back to the beginning are left out.
 fn first_s(end_us: i64) -> u64 {
-    let begin_s = START_US.unsigned_abs() / 1_000_000 + 3 * STEP_US.unsigned_abs() / 2_000_000;
-    begin_s.max(last_s(end_us).saturating_sub(86_395))
+    let begin_s = START_US.unsigned_abs() / 1_000_000 + 305;
+    begin_s.max(last_s(end_us).saturating_sub(86_400))
 }
 
 fn time(seconds: u64) -> SystemTime {
