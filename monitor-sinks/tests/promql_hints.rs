@@ -131,7 +131,7 @@ fn the_deadline_is_looked_at_while_the_store_is_read() {
 
 /// The labels of series that have a value in `(from, to]`, found by reading all samples.
 fn read_labels(source: &StoreSource, from: i64, to: i64) -> BTreeSet<String> {
-    let text = format!("count_over_time({{service=\"bench\"}}[{}ms])", to - from);
+    let text = format!("last_over_time({{service=\"bench\"}}[{}ms])", to - from);
     let answer = Query::new(source, text).at(to).unwrap();
     let Data::Vector(elements) = answer.data() else { panic!("{answer:?}") };
     elements.iter().map(|element| element.labels.to_string()).collect()
@@ -150,7 +150,7 @@ fn labels_are_those_of_series_with_samples_in_the_window() {
         let to = from + 1 + (random.next() % 7_200_000).cast_signed();
         let mut found = BTreeSet::new();
         let give = &mut |labels: Labels| {
-            found.insert(labels.without_name().to_string());
+            found.insert(labels.to_string());
             ControlFlow::Continue(())
         };
         source.labels(&Select::new(&matchers, from, to), give).unwrap();

@@ -5,6 +5,7 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     ops::ControlFlow,
+    sync::Arc,
 };
 
 use monitor_sinks::promql::{Answer, Data, Error, Histogram, Labels, Query, Select, Series, Source};
@@ -50,13 +51,24 @@ fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
 }
 
 const SECOND: i64 = 1_000;
-const SERIES: i64 = 20;
-const BUCKETS: i32 = 200;
+const SERIES: i64 = 5;
+const BUCKETS: i32 = 2_000;
+/// Histograms that a series has in turns.
+const TURNS: i64 = 7;
 
-/// Series of histograms that count up, each with a sample every ten seconds, for ever.
+/// Series of large histograms, each with a sample every ten seconds, for ever.
 struct Durations {
+    histograms: Vec<Histogram>,
     /// How often it was asked.
     asked: Cell<usize>,
+}
+
+impl Durations {
+    fn new() -> Self {
+        let buckets = || (0..BUCKETS).map(|bucket| (bucket, 1.0));
+        let histogram = |turn: i64| Histogram::exponential(3, turn.unsigned_abs(), turn as f64).positive(buckets());
+        Self { histograms: (0..TURNS).map(histogram).collect(), asked: Cell::new(0) }
+    }
 }
 
 impl Source for Durations {
@@ -66,9 +78,8 @@ impl Source for Durations {
             let labels = Labels::new([("__name__", "durations"), ("function", &format!("f{number}"))]);
             let first = select.from.div_euclid(10 * SECOND) + 1;
             let histograms = (first..=select.to.div_euclid(10 * SECOND)).map(|at| {
-                let buckets = (0..BUCKETS).map(|bucket| (bucket, (at + number) as f64));
-                let count = (at + number).unsigned_abs() * BUCKETS.unsigned_abs() as u64;
-                (at * 10 * SECOND, Histogram::exponential(3, count, at as f64).positive(buckets).into())
+                let turn = usize::try_from((at + number) % TURNS).unwrap();
+                (at * 10 * SECOND, Arc::new(self.histograms[turn].clone()))
             });
             if give(Series::new(labels).with_histograms(histograms)).is_break() {
                 break;
@@ -82,61 +93,60 @@ impl Source for Durations {
     }
 }
 
+const BEGIN: i64 = 1_000_000 * SECOND;
+
+/// The answer, the bytes that it took, and how often the source was asked.
 fn ask(text: &str, instants: i64) -> (Answer, usize, usize) {
-    let source = Durations { asked: Cell::new(0) };
-    let begin = 1_000_000 * SECOND;
+    let source = Durations::new();
     let query = Query::new(&source, text);
-    let (answer, peak) = peak(|| query.range(begin, begin + (instants - 1) * 10 * SECOND, 10 * SECOND).unwrap());
+    let (answer, peak) = peak(|| query.range(BEGIN, BEGIN + (instants - 1) * 10 * SECOND, 10 * SECOND).unwrap());
     (answer, peak, source.asked.get())
 }
 
 #[test]
 fn a_longer_range_takes_no_more_than_its_answer() {
-    let text = "histogram_quantile(0.99, sum by (function) (rate(durations[20s])))";
-    let (_, short, _) = ask(text, 750);
-    let (answer, long, asked) = ask(text, 3_000);
+    for text in ["histogram_count(last_over_time(durations[20s]))", "sum by (function) (histogram_count(durations))"] {
+        let (_, short, _) = ask(text, 400);
+        let (answer, long, asked) = ask(text, 1_600);
+        let Data::Matrix(lines) = answer.data() else { panic!("{answer:?}") };
+        let points: Vec<usize> = lines.iter().map(|line| line.points.len()).collect();
+        assert_eq!(points, [1_600; SERIES as usize], "{text}");
+        // At once it would be 1,600 instants of 5 series with 2,000 buckets of 16 bytes.
+        let at_once = 1_600 * 5 * 2_000 * 16;
+        // A block, a series of the whole range, and the answer, each point of which takes 24 bytes.
+        assert!(long < at_once * 2 / 5, "{text}: {long} bytes");
+        let (block, series, points) = (40 << 20, 2_000 * 16, 24 * 2);
+        assert!(short < block + 400 * (series + 5 * points), "{text}: {short} bytes");
+        assert!(long < block + 1_600 * (series + 5 * points), "{text}: {long} bytes");
+        assert!((2..=60).contains(&asked), "{text}: asked {asked} times");
+    }
+}
+
+/// The values of the first series.
+fn values(text: &str, instants: i64) -> Vec<f64> {
+    let (answer, _, asked) = ask(text, instants);
+    assert!(asked > 1, "{text}: {asked}");
     let Data::Matrix(lines) = answer.data() else { panic!("{answer:?}") };
-    assert_eq!(lines.iter().map(|line| line.points.len()).collect::<Vec<_>>(), [3_000; SERIES as usize]);
-    // At once it would be 3,000 instants of 20 series with 200 buckets of 16 bytes.
-    let at_once = 3_000 * 20 * 200 * 16;
-    assert!(long < 60 << 20 && long < at_once / 3, "{long} bytes");
-    // A point has 24 bytes, and what grows by doubling has room for twice as many.
-    let points = 3_000 * 20 * 24 * 2;
-    assert!(long < short + short / 8 + points, "{short} bytes, then {long} bytes");
-    assert!((2..=40).contains(&asked), "asked {asked} times");
+    assert!(lines.iter().all(|line| line.points.len() == lines[0].points.len()), "{text}");
+    lines[0].points.iter().map(|point| point.value.as_float().unwrap()).collect()
 }
 
 #[test]
 fn blocks_change_no_answer() {
-    for text in [
-        "sum(rate(durations[1m]))",
-        "histogram_count(durations offset 30s)",
-        "histogram_count(durations) - histogram_count(durations @ end())",
-        "max_over_time(histogram_quantile(0.5, rate(durations[1m]))[2m:20s])",
-        "count(limitk(3, durations)) + scalar(count(durations @ start()))",
+    let count = |place: i64| ((BEGIN / 10 / SECOND + place) % TURNS) as f64;
+    let instants = 700;
+    let expected = |of: &dyn Fn(i64) -> f64| (0..instants).map(of).collect::<Vec<_>>();
+    for (text, wanted) in [
+        ("histogram_count(durations)", expected(&|place| count(place))),
+        ("histogram_count(durations offset 30s)", expected(&|place| count(place - 3))),
+        ("histogram_count(last_over_time(durations[1m]))", expected(&|place| count(place))),
+        (
+            "histogram_count(durations) - histogram_count(durations @ end())",
+            expected(&|place| count(place) - count(instants - 1)),
+        ),
+        ("sum_over_time(histogram_count(durations)[70s:10s])", expected(&|_| 21.0)),
+        ("count(limitk(3, durations)) + scalar(count(durations @ start()))", expected(&|_| 8.0)),
     ] {
-        let (answer, _, asked) = ask(text, 700);
-        assert!(asked > 1, "{text}: {asked}");
-        let Data::Matrix(lines) = answer.data() else { panic!("{answer:?}") };
-        let source = Durations { asked: Cell::new(0) };
-        for line in lines {
-            for point in line.points.iter().step_by(97) {
-                // What `@` names is the beginning and the end of the range.
-                if text.contains('@') {
-                    continue;
-                }
-                let answer = Query::new(&source, text).at(point.time).unwrap();
-                let Data::Vector(elements) = answer.data() else { panic!("{answer:?}") };
-                let same = elements.iter().find(|element| element.labels == line.labels).unwrap();
-                assert_eq!(same.value, point.value, "{text} at {}", point.time);
-            }
-        }
-        let points: usize = lines.iter().map(|line| line.points.len()).sum();
-        assert_eq!(points, 700 * lines.len(), "{text}");
+        assert_eq!(values(text, instants), wanted, "{text}");
     }
-    let (answer, _, _) = ask("histogram_count(durations) - histogram_count(durations @ end())", 700);
-    let Data::Matrix(lines) = answer.data() else { panic!("{answer:?}") };
-    let values: Vec<f64> = lines[0].points.iter().map(|point| point.value.as_float().unwrap()).collect();
-    let wanted: Vec<f64> = (0..700).map(|at| f64::from((at - 699) * BUCKETS)).collect();
-    assert_eq!(values, wanted);
 }

@@ -105,7 +105,8 @@ pub struct Select<'a> {
     pub from: i64,
     /// Samples are wanted up to this instant, which is included.
     pub to: i64,
-    /// The function whose argument the samples are, such as `rate`, if nothing else looks at them; else empty.
+    /// The function whose argument the samples are, such as `rate`, if nothing else looks at them, and the source
+    /// [gives whole series](Source::gives_whole_series); else empty.
     pub function: &'a str,
     /// How long the ranges are that the function looks at, in milliseconds; 0 if there is no such function. They end at
     /// `from + range`, and then each `step` up to `to`.

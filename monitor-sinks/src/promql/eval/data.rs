@@ -3,7 +3,7 @@
 //! Where only functions of ranges look at a set, and the source gives series as a whole, the functions are applied to each
 //! series as it comes (`digest`), and its samples go at once. Otherwise samples are kept until the block is done.
 
-use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, ops::ControlFlow, sync::Arc};
 
 use super::{
     Context,
@@ -12,6 +12,7 @@ use super::{
     table::{Meta, Table},
 };
 use crate::promql::{
+    annotation::Remarks,
     error::Error,
     histogram::Histogram,
     labels::Labels,
@@ -139,11 +140,13 @@ impl Context {
         let is_first = self.data.blocks == 0;
         let (mut read, mut pinned) = (Ok(Read::All), 0);
         for set in sets.iter_mut().filter(|set| is_first || !set.reaches[0].is_fixed) {
-            let held = self.block.held;
+            let (held, was_split) = (self.block.held, self.data.is_split);
             set.series = Arc::from([]);
             read = self.read_set(source, set, block, is_first);
-            if read.as_ref().is_ok_and(|read| *read == Read::All) && self.data.is_split {
+            if matches!(read, Ok(Read::All)) && self.data.is_split != was_split {
                 // From now on samples are kept.
+                self.release(self.block.held - held);
+                self.block.held = held;
                 read = self.read_set(source, set, block, is_first);
             }
             if !matches!(read, Ok(Read::All)) {
@@ -171,10 +174,11 @@ impl Context {
         let remarks = std::mem::take(&mut self.remarks);
         let asker = Asker { deadline: self.deadline(), remarks: &remarks, span: set.span };
         let mut select = Select::new(&set.matchers, from, to).asked_by(asker);
-        if let ([digest], false) = (&set.digests[..], set.is_kept) {
-            if let Digest { sought: Sought::Function { name, .. }, length, .. } = &digests[*digest] {
-                select = select.for_function(name, *length, block.step);
-            }
+        // Samples that go together with those of another source must all be there.
+        if let ([digest], true) = (&set.digests[..], at_once)
+            && let Digest { sought: Sought::Function { name, .. }, length, .. } = &digests[*digest]
+        {
+            select = select.for_function(name, *length, block.step);
         }
         let mut gathered = Gathered::default();
         let mut refused = Ok(Read::All);
@@ -213,7 +217,7 @@ impl Context {
         wanted: &[usize],
         digests: &mut [Digest],
         block: Block,
-        remarks: &std::cell::RefCell<crate::promql::annotation::Remarks>,
+        remarks: &RefCell<Remarks>,
     ) -> Result<Read, Error> {
         let weight = stored.weight();
         self.hold(weight)?;
