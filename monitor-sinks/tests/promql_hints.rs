@@ -69,6 +69,42 @@ fn a_source_learns_what_its_samples_are_for_if_it_is_one_thing() {
     }
 }
 
+/// Gets no hints, because it says that series may come in pieces.
+struct Unhinted<'a>(&'a dyn Source);
+
+impl Source for Unhinted<'_> {
+    fn select(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), Error> {
+        assert_eq!((select.function, select.range, select.step), ("", 0, 0));
+        self.0.select(select, give)
+    }
+}
+
+#[test]
+fn what_is_left_out_by_hints_changes_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let mut random = Random(5);
+    scraped::record(&path, &mut random);
+    let source = Store::open_read_only(&path).unwrap().promql_source();
+    let texts = ["rate(sizes[5m])", "increase(sizes[47s] offset 3m)", "sum(rate(sizes[20m]))", "rate(rows_total[70s])"];
+    let (mut found, length) = (0, scraped::LENGTH.unsigned_abs() / 1_000);
+    for _ in 0..10 {
+        for text in texts {
+            let from = START / 1_000 + (random.next() % length).cast_signed();
+            let to = from + (random.next() % length).cast_signed();
+            let step = [1_000, 10_000, 37_000, 600_000][random.below(4)].max((to - from) / 500);
+            let hinted = Query::new(&source, text).range(from, to, step).unwrap();
+            let unhinted = Query::new(&Unhinted(&source), text).range(from, to, step).unwrap();
+            assert_eq!(hinted.data(), unhinted.data(), "{text} from {from} to {to} by {step}");
+            let at = [from, to][random.below(2)];
+            let hinted = Query::new(&source, text).at(at).unwrap();
+            assert_eq!(hinted.data(), Query::new(&Unhinted(&source), text).at(at).unwrap().data(), "{text} at {at}");
+            found += usize::from(hinted.data() != &Data::Vector(Vec::new()));
+        }
+    }
+    assert!(found > 10, "{found}");
+}
+
 #[test]
 fn a_series_in_pieces_is_read_again_as_a_whole() {
     struct Pieces(Cell<usize>);

@@ -66,15 +66,15 @@ impl Blocks {
         let (step, end) = (context.times.step, context.times.end);
         let Some(first) = self.next.filter(|&first| first <= end) else { return Ok(None) };
         let instants = Block { first, last: end, step }.len();
-        let least = context.data.shortest_block().checked_div(step).map_or(1, |least| least.max(1).unsigned_abs());
-        let least = usize::try_from(least).unwrap_or(usize::MAX);
+        let fewest = context.data.shortest_block().checked_div(step).map_or(1, |fewest| fewest.max(1).unsigned_abs());
+        let fewest = usize::try_from(fewest).unwrap_or(usize::MAX);
         loop {
             let width = self.width.min(instants);
-            context.block.may_overflow = width <= least;
+            context.block.may_overflow = width <= fewest;
             let last = first + step * i64::try_from(width - 1).unwrap_or(0);
             let block = Block { first, last, step };
             if context.read(source, block)? == Read::TooMuch {
-                self.width = (width / CUT).max(least);
+                self.width = (width / CUT).max(fewest);
                 continue;
             }
             context.block.current = block;

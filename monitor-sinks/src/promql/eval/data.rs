@@ -182,7 +182,7 @@ impl Context {
         }
         let mut gathered = Gathered::default();
         let mut refused = Ok(Read::All);
-        let asked = source.select(&select, &mut |series| {
+        let answer = source.select(&select, &mut |series| {
             refused = if at_once {
                 let stored = Stored::of(series, from, to);
                 self.digest(&stored, &set.digests, &mut digests, block, &remarks)
@@ -191,7 +191,7 @@ impl Context {
             };
             if matches!(refused, Ok(Read::All)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        let mut read = asked.and(refused);
+        let mut read = answer.and(refused);
         if matches!(read, Ok(Read::All)) && !at_once {
             set.series = gathered.finish();
             for stored in &*set.series {
