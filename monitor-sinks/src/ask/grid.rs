@@ -273,7 +273,9 @@ mod tests {
             laid.push(format!("{letter}@{}", at / SECOND));
         };
         let mut laying = Grid::begin(None, lasts);
-        entries.iter().for_each(|&(ts, run)| grid.entry(&mut laying, ts, run.unsigned_abs(), &mut visit));
+        for &(ts, run) in entries {
+            grid.entry(&mut laying, ts, run.unsigned_abs(), &mut visit);
+        }
         grid.finish(laying, &mut visit);
         laid
     }

@@ -40,7 +40,7 @@ pub(super) struct Histograms {
     buckets: Vec<(u16, u64)>,
     /// Of a part of the histogram.
     floats: Vec<(i64, f64)>,
-    histograms: Vec<(i64, Arc<Histogram>)>,
+    whole: Vec<(i64, Arc<Histogram>)>,
     /// The content of the last sample, if it was made of the `sums` as they are.
     last: Option<Arc<Histogram>>,
     /// The sample that is known but for its buckets, and the instant of the one before it.
@@ -87,7 +87,7 @@ impl Histograms {
             sum: 0.0,
             buckets: Vec::new(),
             floats: Vec::new(),
-            histograms: Vec::new(),
+            whole: Vec::new(),
             last: None,
             pending: None,
             thin: Sums::default().histogram(Reset::NotReset),
@@ -142,7 +142,7 @@ impl Histograms {
             Step::End => {
                 self.settle(None);
                 match self.part {
-                    Part::Whole => put(&mut self.histograms, at, Arc::new(Histogram::exponential(0, 0, stale()))),
+                    Part::Whole => put(&mut self.whole, at, Arc::new(Histogram::exponential(0, 0, stale()))),
                     Part::Count | Part::Sum => put(&mut self.floats, at, stale()),
                 }
             }
@@ -152,13 +152,13 @@ impl Histograms {
     /// The series with all samples.
     pub(super) fn finish(mut self, series: Series) -> Series {
         self.settle(None);
-        Series { floats: self.floats, histograms: self.histograms, ..series }
+        Series { floats: self.floats, histograms: self.whole, ..series }
     }
 
     /// A sample that goes on from the one before it: whether its buckets matter shows at the next one.
     fn wait(&mut self, at: i64) {
         let millis = at.div_euclid(1_000);
-        match self.histograms.last().filter(|last| self.edges.is_some() && last.0 < millis) {
+        match self.whole.last().filter(|last| self.edges.is_some() && last.0 < millis) {
             Some(&(before, _)) => self.pending = Some((before, millis)),
             None => self.push(at, Reset::NotReset),
         }
@@ -170,7 +170,7 @@ impl Histograms {
         let next = next.map(|next| next.div_euclid(1_000));
         let is_inside = self.edges.zip(next).is_some_and(|(edges, next)| !edges.matter(before, millis, next));
         if is_inside {
-            self.histograms.push((millis, self.thin.clone()));
+            self.whole.push((millis, self.thin.clone()));
         } else {
             self.push(millis * 1_000, Reset::NotReset);
         }
@@ -186,7 +186,7 @@ impl Histograms {
                 let same = self.last.take().filter(|last| last.reset == reset);
                 let histogram = same.unwrap_or_else(|| self.sums.histogram(reset));
                 self.last = Some(histogram.clone());
-                put(&mut self.histograms, at, histogram);
+                put(&mut self.whole, at, histogram);
             }
         }
     }

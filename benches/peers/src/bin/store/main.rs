@@ -22,7 +22,7 @@ use clap::{Parser, ValueEnum};
 
 use self::{
     load::{DAY, Grid},
-    prometheus::{Prometheus, Received},
+    prometheus::{Asked, Prometheus, Received},
     seed::Taken,
 };
 
@@ -148,7 +148,8 @@ fn measure(options: &Options, target: &Path, folder: &Path) -> Outcome<Measured>
     if is_wanted(System::Prometheus) {
         match Prometheus::find(target) {
             Ok(program) => {
-                let fine = measured.ours.as_ref().and_then(|ours| ours.histograms.as_ref()).map(|with| &*with.fine.path);
+                let fine =
+                    measured.ours.as_ref().and_then(|ours| ours.histograms.as_ref()).map(|with| &*with.fine.path);
                 let mut peer = Peer::measure(&program, folder, flushes, options.no_histograms, fine)?;
                 measured.promql = peer.histograms.iter_mut().flatten().flat_map(|with| with.promql.drain(..)).collect();
                 measured.prometheus = Some(peer);
@@ -164,7 +165,8 @@ impl Measured {
     fn promql(target: &Path, folder: &Path, flushes: usize) -> Outcome<Self> {
         let program = Prometheus::find(target)?;
         let ours = ours::fill(folder, Some(Grid::Fine), flushes)?;
-        let received = program.receive(folder, Some(Grid::Fine), flushes, Some(&ours.path))?;
+        let asked = Asked { questions: false, beside: Some(&ours.path) };
+        let received = program.receive(folder, Some(Grid::Fine), flushes, asked)?;
         Ok(Self { flushes, promql: received.promql, ..Self::default() })
     }
 
@@ -214,8 +216,8 @@ impl Peer {
         no_histograms: bool,
         fine: Option<&Path>,
     ) -> Outcome<Self> {
-        let scalars = program.receive(folder, None, flushes, None)?;
-        let with = |grid, ours| program.receive(folder, Some(grid), flushes, ours);
+        let scalars = program.receive(folder, None, flushes, Asked::default())?;
+        let with = |grid, beside| program.receive(folder, Some(grid), flushes, Asked { questions: true, beside });
         let histograms = if no_histograms { None } else { Some([with(Grid::Coarse, None)?, with(Grid::Fine, fine)?]) };
         Ok(Self { version: program.version.clone(), scalars, histograms })
     }

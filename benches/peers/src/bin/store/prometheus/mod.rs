@@ -54,6 +54,15 @@ pub(crate) struct Received {
     pub(crate) promql: Vec<Answered>,
 }
 
+/// What a server is asked that has received a load.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked<'a> {
+    /// Whether it is asked [`QUESTIONS`].
+    pub(crate) questions: bool,
+    /// The store of ours that is asked in PromQL beside it.
+    pub(crate) beside: Option<&'a Path>,
+}
+
 /// What is asked, as in `ours::Questions`.
 const QUESTIONS: [&str; 4] = [
     "system_cpu_utilization_ratio{cpu=\"7\"}[1d]",
@@ -69,14 +78,13 @@ impl Prometheus {
         Ok(Self { version: package::version(&program)?, program })
     }
 
-    /// Sends it `flushes` flushes of the load, into an empty folder of its own below `folder`. It is asked beside the store
-    /// at `ours`, if there is one.
+    /// Sends it `flushes` flushes of the load, into an empty folder of its own below `folder`, and asks it.
     pub(crate) fn receive(
         &self,
         folder: &Path,
         grid: Option<Grid>,
         flushes: usize,
-        ours: Option<&Path>,
+        asked: Asked<'_>,
     ) -> Outcome<Received> {
         let folder = folder.join("prometheus");
         fs::create_dir(&folder)?;
@@ -96,8 +104,8 @@ impl Prometheus {
         }
         eprintln!("prometheus: waiting until it has compacted all");
         server.rest()?;
-        let questions = if grid.is_some() { server.ask(load.at_us())? } else { Vec::new() };
-        let promql = match ours {
+        let questions = if asked.questions { server.ask(load.at_us())? } else { Vec::new() };
+        let promql = match asked.beside {
             Some(ours) => promql::ask(ours, load.at_us(), &server.address)?,
             None => Vec::new(),
         };
