@@ -3,7 +3,7 @@
 //!
 //! All questions are asked five seconds after a flush, because Prometheus before version 3 counts a sample at the very
 //! beginning of a range and ours does not: in between flushes both look at the same samples. An answer counts only if it
-//! has as many series and points as Prometheus' and the same last value, but for the width of a bucket.
+//! has as many series and points as Prometheus' and the same last values, as far as buckets allow.
 //!
 //! Each burst asks every way a few times before the next burst begins, so what else this machine does meets all of them.
 //! Bounds are on the best times: who was never disturbed is compared with who was never disturbed.
@@ -28,8 +28,9 @@ use crate::{
 const BURSTS: usize = 7;
 /// How often our ways are asked in a burst; Prometheus, which takes longer, is asked once.
 const ASKED: usize = 5;
-/// How far two answers may be apart: a bucket has a width, and a quantile lies somewhere in it.
-const TOLERANCE: f64 = 0.03;
+/// How far two answers may be apart. Prometheus is sent our buckets, equal parts of an octave, under the numbers of its own,
+/// which grow by a factor: as many bytes and as much work, but edges that lie up to 6 % lower.
+const TOLERANCE: f64 = 0.07;
 
 /// What is asked, and what part of Prometheus' time it may take.
 #[derive(Debug)]
@@ -209,7 +210,7 @@ mod tests {
         let answer = |values: &str| format!("{{\"data\":{{\"result\":[{{\"values\":[[1,\"7\"],{values}]}}]}}}}");
         let question = &QUESTIONS[0];
         same(question, &answer("[2,\"100\"]"), &answer("[2,\"101\"]")).unwrap();
-        same(question, &answer("[2,\"100\"]"), &answer("[2,\"110\"]")).unwrap_err();
+        same(question, &answer("[2,\"100\"]"), &answer("[2,\"120\"]")).unwrap_err();
         same(question, &answer("[2,\"100\"]"), &answer("[2,\"100\"],[3,\"100\"]")).unwrap_err();
         same(question, &answer("[2,\"NaN\"]"), &answer("[2,\"NaN\"]")).unwrap_err();
     }
