@@ -33,14 +33,17 @@ fn index_of(value: f64) -> i32 {
     (value.log2() * f64::from(1 << SCHEMA)).ceil() as i32
 }
 
-/// What a series recorded so far, in the buckets of a native histogram. Counts are exact up to 2^53.
+/// What a series recorded so far, in our buckets. Counts are exact up to 2^53.
+///
+/// The buckets of a series are a narrow band of all that there are, so their counts lie next to each other, and adding an
+/// entry is an addition a bucket.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Sums {
     count: f64,
     sum: f64,
-    zero: f64,
-    /// Ascending by index.
-    positive: Vec<(i32, f64)>,
+    /// The number of the bucket that the first count is of.
+    first: usize,
+    counts: Vec<f64>,
 }
 
 impl Sums {
@@ -48,26 +51,49 @@ impl Sums {
         self.count == 0.0
     }
 
-    /// Adds a share of what was recorded, in our buckets.
+    /// Adds a share of what was recorded, in our buckets, which ascend.
     pub(super) fn add(&mut self, sum: f64, buckets: &[(u16, u64)], share: f64) {
+        let (Some(&(low, _)), Some(&(high, _))) = (buckets.first(), buckets.last()) else { return };
+        self.reach(usize::from(low), usize::from(high));
         self.sum += sum * share;
         for &(number, count) in buckets {
             let count = count as f64 * share;
             self.count += count;
-            match INDEX.get(usize::from(number)) {
-                Some(&index) if number > 0 => match self.positive.binary_search_by_key(&index, |known| known.0) {
-                    Ok(place) => self.positive[place].1 += count,
-                    Err(place) => self.positive.insert(place, (index, count)),
-                },
-                _ => self.zero += count,
+            if let Some(sum) = self.counts.get_mut(usize::from(number).wrapping_sub(self.first)) {
+                *sum += count;
             }
         }
     }
 
+    /// Makes room for the buckets from `low` to `high`.
+    fn reach(&mut self, low: usize, high: usize) {
+        if self.counts.is_empty() {
+            self.first = low;
+        } else if low < self.first {
+            self.counts.splice(..0, std::iter::repeat_n(0.0, self.first - low));
+            self.first = low;
+        }
+        if high - self.first >= self.counts.len() {
+            self.counts.resize(high - self.first + 1, 0.0);
+        }
+    }
+
+    /// How many values were recorded, and their sum.
+    pub(super) const fn moments(&self) -> (f64, f64) {
+        (self.count, self.sum)
+    }
+
     /// As a native histogram, with what is known of its relation to the one before it. Cost: a copy of the buckets.
     pub(super) fn histogram(&self, reset: Reset) -> Arc<Histogram> {
-        let empty = Histogram::exponential(SCHEMA, 0, self.sum).zero(ZERO, self.zero).with_reset(reset);
-        Arc::new(Histogram { count: self.count, positive: self.positive.clone(), ..empty })
+        let (mut zero, mut positive) = (0.0, Vec::with_capacity(self.counts.len()));
+        for (number, &count) in (self.first..).zip(&self.counts).filter(|bucket| *bucket.1 != 0.0) {
+            match INDEX.get(number) {
+                Some(&index) if number > 0 => positive.push((index, count)),
+                _ => zero += count,
+            }
+        }
+        let empty = Histogram::exponential(SCHEMA, 0, self.sum).zero(ZERO, zero).with_reset(reset);
+        Arc::new(Histogram { count: self.count, positive, ..empty })
     }
 }
 

@@ -11,7 +11,7 @@
 
 use crate::{
     error::Error,
-    store::{FULL_EVERY_US, Flush, Reader, Tier, Told, Window, is_imported},
+    store::{FULL_EVERY_US, Flush, Reader, Tier, Window, is_imported},
 };
 
 /// A series without a value for so long, while its recording went on, is gone: one of two rows would be full.
@@ -29,6 +29,8 @@ pub(super) struct Grid {
     marks: Vec<Mark>,
     /// The time between two flushes.
     interval: i64,
+    /// The coarsest tier that some of it is of.
+    tier: Tier,
     /// Whether nothing follows the last mark, and nobody records any more.
     is_over: bool,
 }
@@ -46,19 +48,32 @@ pub(super) struct Mark {
 
 /// What there is to be told of a series at an instant.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Step<'a> {
-    /// The flush before the first one in its recording that has this value.
-    Before(&'a Told),
-    /// This value, after a share of the window that it was stored for; 1 for a flush.
-    Value(&'a Told, f64),
+pub(super) enum Step {
+    /// The flush before the first one in its recording that has the entry's value.
+    Before,
+    /// The entry's value, after a share of the window that it was stored for; 1 for a flush.
+    Value(f64),
     /// What it was before.
     Same,
     /// Nothing any more.
     End,
 }
 
+/// How far the telling of a series has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Laying {
+    /// Of the next mark.
+    place: usize,
+    /// The recording that it has a value of.
+    run: Option<u64>,
+    /// The mark that the value is of.
+    written: i64,
+    /// Whether it is not gone before its recording is.
+    lasts: bool,
+}
+
 impl Grid {
-    /// Reads when there were flushes that samples in `window` depend on.
+    /// Reads when there were flushes that samples in `window` depend on, and windows where flushes are not kept for so long.
     pub(super) fn read(reader: &Reader, window: Window) -> Result<Self, Error> {
         // A window that reaches beyond the end may bear the value at the end.
         let reach = Window {
@@ -95,12 +110,18 @@ impl Grid {
             });
         }
         marks.reverse();
-        Self { marks, interval: interval.max(1_000), is_over }
+        let tier = flushes.iter().map(|flush| flush.tier).max().unwrap_or(Tier::Raw);
+        Self { marks, interval: interval.max(1_000), tier, is_over }
     }
 
     /// The recording of the first mark.
     pub(super) fn first_run(&self) -> Option<u64> {
         self.marks.first().map(|mark| mark.run)
+    }
+
+    /// The coarsest tier that some of it is of.
+    pub(super) const fn tier(&self) -> Tier {
+        self.tier
     }
 
     /// The time that the last value which matters is stored with.
@@ -113,45 +134,75 @@ impl Grid {
         self.marks.iter().map(|mark| usize::try_from((mark.until - mark.after) / WITHIN_US).unwrap_or(0) + 1).sum()
     }
 
-    /// Tells `visit`, in the order of time, what there is to be told of a series with these entries. `run` is the recording
-    /// before the first mark that the series has a value of; a series that `lasts` is not gone before its recording is.
-    pub(super) fn lay<'a>(
-        &self,
-        entries: &'a [Told],
-        mut run: Option<u64>,
-        lasts: bool,
-        visit: &mut dyn FnMut(i64, Step<'a>),
-    ) {
-        let mut entries = entries.iter().peekable();
-        let mut written = i64::MIN;
-        for (place, mark) in self.marks.iter().enumerate() {
-            // What was imported, and what has been rolled up since the flushes were read.
-            while let Some(told) = entries.next_if(|told| told.ts < mark.ts) {
-                visit(told.ts, Step::Value(told, 1.0));
-            }
-            if run.is_some_and(|run| run != mark.run) {
-                visit(self.end_before(place), Step::End);
-                run = None;
-            }
-            match entries.next_if(|told| (told.ts, told.run) == (mark.ts, mark.run)) {
-                Some(told) => {
-                    if run.is_none() {
-                        visit(self.before(place), Step::Before(told));
-                    }
-                    mark.instants().for_each(|at| visit(at, Step::Value(told, mark.share(at))));
-                    (run, written) = (Some(mark.run), mark.ts);
-                }
-                None if run.is_none() => {}
-                None if !lasts && mark.until.saturating_sub(written) >= GONE_US => {
-                    visit(mark.until, Step::End);
-                    run = None;
-                }
-                None => mark.instants().for_each(|at| visit(at, Step::Same)),
-            }
+    /// Begins to tell of a series. `run` is the recording before the first mark that it has a value of; a series that `lasts`
+    /// is not gone before its recording is.
+    pub(super) const fn begin(run: Option<u64>, lasts: bool) -> Laying {
+        Laying { place: 0, run, written: i64::MIN, lasts }
+    }
+
+    /// Tells `visit`, in the order of time, what there is of a series up to its next entry, and of this. Entries come in the
+    /// order of time.
+    pub(super) fn entry(&self, laying: &mut Laying, ts: i64, run: u64, visit: &mut impl FnMut(i64, Step)) {
+        // Most series have an entry at each flush, and most of the time goes by here.
+        if let Some(mark) = self.marks.get(laying.place)
+            && (mark.ts, mark.run, laying.run) == (ts, run, Some(run))
+            && mark.is_flush()
+        {
+            visit(ts, Step::Value(1.0));
+            laying.written = ts;
+            laying.place += 1;
+            return;
         }
-        entries.for_each(|told| visit(told.ts, Step::Value(told, 1.0)));
-        if self.is_over && run.is_some() {
+        loop {
+            // What was imported, and what has been rolled up since the flushes were read, has no mark.
+            let Some(mark) = self.marks.get(laying.place).filter(|mark| mark.ts <= ts) else {
+                visit(ts, Step::Value(1.0));
+                return;
+            };
+            self.end_other(laying, mark.run, visit);
+            if (ts, run) == (mark.ts, mark.run) {
+                if laying.run.is_none() {
+                    visit(self.before(laying.place), Step::Before);
+                }
+                mark.each(|at| visit(at, Step::Value(mark.share(at))));
+                (laying.run, laying.written) = (Some(run), ts);
+                laying.place += 1;
+                return;
+            }
+            Self::pass(laying, *mark, visit);
+        }
+    }
+
+    /// Tells what there is after the last entry.
+    pub(super) fn finish(&self, mut laying: Laying, visit: &mut impl FnMut(i64, Step)) {
+        while let Some(mark) = self.marks.get(laying.place) {
+            self.end_other(&mut laying, mark.run, visit);
+            Self::pass(&mut laying, *mark, visit);
+        }
+        if self.is_over && laying.run.is_some() {
             visit(self.end_before(self.marks.len()), Step::End);
+        }
+    }
+
+    /// Ends the recording that the series had a value of, if another one is next.
+    fn end_other(&self, laying: &mut Laying, next: u64, visit: &mut impl FnMut(i64, Step)) {
+        if laying.run.is_some_and(|run| run != next) {
+            visit(self.end_before(laying.place), Step::End);
+            laying.run = None;
+        }
+    }
+
+    /// Passes a mark that the series has no entry at.
+    fn pass(laying: &mut Laying, mark: Mark, visit: &mut impl FnMut(i64, Step)) {
+        laying.place += 1;
+        if laying.run.is_none() {
+            return;
+        }
+        if !laying.lasts && mark.until.saturating_sub(laying.written) >= GONE_US {
+            visit(mark.until, Step::End);
+            laying.run = None;
+        } else {
+            mark.each(|at| visit(at, Step::Same));
         }
     }
 
@@ -177,6 +228,15 @@ impl Mark {
         whole.chain([self.until])
     }
 
+    const fn is_flush(self) -> bool {
+        self.after + 1 == self.until
+    }
+
+    /// Visits the instants; of a flush, which most marks are, there is one.
+    fn each(self, mut visit: impl FnMut(i64)) {
+        if self.is_flush() { visit(self.until) } else { self.instants().for_each(visit) }
+    }
+
     /// How far into it an instant is, up to 1 at its end.
     fn share(self, at: i64) -> f64 {
         (at - self.after) as f64 / (self.until - self.after) as f64
@@ -190,10 +250,7 @@ fn begin_of(run: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use monitor_core::Number;
-
     use super::*;
-    use crate::store::Owned;
 
     const SECOND: i64 = 1_000_000;
     const MINUTE: i64 = 60 * SECOND;
@@ -202,23 +259,23 @@ mod tests {
         Flush { ts, run: run.unsigned_abs(), tier }
     }
 
-    fn told(ts: i64, run: i64) -> Told {
-        let value = Owned::Counter { total: Number::Int(2), increase: Number::Int(2) };
-        Told { ts, run: run.unsigned_abs(), value }
-    }
-
-    /// What is told, as letters with seconds.
-    fn laid(grid: &Grid, entries: &[Told], lasts: bool) -> Vec<String> {
+    /// What is told of a series with entries at these times, of these recordings, as letters with seconds.
+    fn laid(grid: &Grid, entries: &[(i64, i64)], lasts: bool) -> Vec<String> {
         let mut laid = Vec::new();
-        grid.lay(entries, None, lasts, &mut |at, step| {
+        let mut visit = |at: i64, step: Step| {
             let letter = match step {
-                Step::Before(_) => String::from("B"),
-                Step::Value(_, share) => format!("V{share:.2}"),
+                Step::Before => String::from("B"),
+                Step::Value(share) => format!("V{share:.2}"),
                 Step::Same => String::from("S"),
                 Step::End => String::from("E"),
             };
             laid.push(format!("{letter}@{}", at / SECOND));
-        });
+        };
+        let mut laying = Grid::begin(None, lasts);
+        for &(ts, run) in entries {
+            grid.entry(&mut laying, ts, run.unsigned_abs(), &mut visit);
+        }
+        grid.finish(laying, &mut visit);
         laid
     }
 
@@ -227,7 +284,7 @@ mod tests {
         let raw = |second: i64, run: i64| flush(second * SECOND, run * SECOND, Tier::Raw);
         let flushes = [raw(10, 5), raw(20, 5), raw(30, 5), raw(60, 55), raw(70, 55)];
         let grid = Grid::of(&flushes, 10 * SECOND, true);
-        let entries = [told(20 * SECOND, 5 * SECOND), told(70 * SECOND, 55 * SECOND)];
+        let entries = [(20 * SECOND, 5 * SECOND), (70 * SECOND, 55 * SECOND)];
         let wanted = ["B@10", "V1.00@20", "S@30", "E@40", "B@60", "V1.00@70", "E@80"];
         assert_eq!(laid(&grid, &entries, false), wanted);
         // Of a recording that may go on, nothing is known after its last flush.
@@ -239,7 +296,7 @@ mod tests {
     fn a_series_that_is_not_written_for_two_minutes_is_gone_if_it_would_be() {
         let flushes: Vec<Flush> = (1..=14).map(|flush_no| flush(flush_no * 30 * SECOND, 5, Tier::Raw)).collect();
         let grid = Grid::of(&flushes, 30 * SECOND, false);
-        let entries = [told(30 * SECOND, 5)];
+        let entries = [(30 * SECOND, 5)];
         assert_eq!(laid(&grid, &entries, false), ["B@0", "V1.00@30", "S@60", "S@90", "S@120", "E@150"]);
         assert_eq!(laid(&grid, &entries, true).last().unwrap(), "S@420");
     }
@@ -250,7 +307,7 @@ mod tests {
         let (first, second) = (5 * SECOND, 130 * SECOND);
         let flushes = [flush(end, first, Tier::Minutes), flush(end, second, Tier::Minutes)];
         let grid = Grid::of(&flushes, MINUTE, false);
-        let entries = [told(end, first), told(end, second)];
+        let entries = [(end, first), (end, second)];
         let wanted =
             ["B@5", "V0.44@60", "V0.92@120", "V1.00@130", "E@180", "B@130", "V0.29@180", "V0.65@240", "V1.00@300"];
         assert_eq!(laid(&grid, &entries, false), wanted);

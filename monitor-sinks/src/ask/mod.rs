@@ -1,6 +1,6 @@
 //! PromQL over a store: the series of the file as a source of the engine, and questions to it.
 //!
-//! - `grid`: the instants that series have samples at. `sample`: what they are. `bucket`: histograms.
+//! - `grid`: the instants that series have samples at. `sample`: what they are; `histogram`, `bucket`: of histograms.
 //! - `read`: reading it; `short`: short names.
 //!
 //! Counters and gauges have their stored names, labels, and the label `service`. Histograms and timers are native
@@ -12,6 +12,7 @@
 
 mod bucket;
 mod grid;
+mod histogram;
 mod read;
 mod sample;
 mod short;
@@ -29,14 +30,17 @@ use crate::{
     promql::{self, Answer, Data, Labels, Metadata, Query, Select, Series, Source, check_names},
     query::Alias,
     runtime::Monitor,
-    store::{Reader, Store, StoredSeries, Window},
+    store::{Reader, Store, StoredSeries},
     util::time::{from_micros, to_micros},
 };
 
 /// A store as a source of series for PromQL.
 ///
 /// Each selector of a question opens the file anew, so a source never stands in the way of a recording. What was damaged
-/// is missing from the answer; [`Store::check`] tells of it.
+/// is missing from the answer, which warns of it. An answer from windows that were rolled up says so.
+///
+/// Beside the samples that a question holds, reading takes some megabytes, whatever is asked; or, where that is more, the
+/// samples of a single series.
 #[derive(Debug, Clone)]
 pub struct StoreSource {
     store: Store,
@@ -180,12 +184,9 @@ impl StoreSource {
 
     fn read(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), error::Error> {
         let reader = self.store.reader()?;
-        // A sample counts at the millisecond that it lies in.
-        let micros = |millis: i64| millis.saturating_add(1).saturating_mul(1_000).saturating_sub(1);
-        let window = Window { after: micros(select.from), until: micros(select.to) };
         let wanted = wanted(&reader, select)?;
         if let Some(alias) = select.name().filter(|_| wanted.is_empty()).and_then(Alias::find) {
-            for series in short::series(&reader, window, alias)? {
+            for series in short::series(&reader, select, alias)? {
                 if select.wants(series.labels()) && give(series).is_break() {
                     break;
                 }
@@ -193,7 +194,33 @@ impl StoreSource {
             return Ok(());
         }
         let asked = wanted.into_iter().filter(|wanted| select.wants(&wanted.labels)).collect();
-        read::read(&reader, window, asked, give)
+        read::read(&reader, select, asked, give)
+    }
+
+    /// Of most series a chunk in the window shows that they are there. Only what is left is read.
+    fn read_labels(
+        &self,
+        select: &Select<'_>,
+        give: &mut dyn FnMut(Labels) -> ControlFlow<()>,
+    ) -> Result<(), error::Error> {
+        let reader = self.store.reader()?;
+        let mut asked = wanted(&reader, select)?;
+        asked.retain(|wanted| select.wants(&wanted.labels));
+        let sure = reader.sure_in(asked.iter().map(|wanted| wanted.stored.id), read::window_of(select))?;
+        let (there, open): (Vec<_>, Vec<_>) = asked.into_iter().partition(|wanted| sure.contains(&wanted.stored.id));
+        for wanted in there {
+            if give(wanted.labels).is_break() {
+                return Ok(());
+            }
+        }
+        let mut give = |series: Series| {
+            if series.has_samples_in(select) { give(series.labels) } else { ControlFlow::Continue(()) }
+        };
+        if open.is_empty() && sure.is_empty() {
+            self.read(select, &mut give)
+        } else {
+            read::read(&reader, select, open, &mut give)
+        }
     }
 }
 
@@ -203,7 +230,21 @@ impl Source for StoreSource {
         select: &Select<'_>,
         give: &mut dyn FnMut(Series) -> ControlFlow<()>,
     ) -> Result<(), promql::Error> {
-        self.read(select, give).map_err(promql::Error::from_source)
+        self.read(select, give).map_err(promql::Error::from_source)?;
+        select.in_time()
+    }
+
+    fn labels(
+        &self,
+        select: &Select<'_>,
+        give: &mut dyn FnMut(Labels) -> ControlFlow<()>,
+    ) -> Result<(), promql::Error> {
+        self.read_labels(select, give).map_err(promql::Error::from_source)?;
+        select.in_time()
+    }
+
+    fn gives_whole_series(&self) -> bool {
+        true
     }
 
     fn metadata(&self) -> Result<Vec<Metadata>, promql::Error> {

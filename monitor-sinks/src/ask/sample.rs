@@ -7,96 +7,107 @@
 //!
 //! Within a window that was rolled up, what was counted is spread evenly, and a gauge has the mean of the window. With the
 //! last value at the end, averages over time would lean towards it.
-
-use std::sync::Arc;
+//!
+//! Samples are made entry by entry, as a walk meets these; nothing else is kept of an entry.
 
 use super::{
-    bucket::Sums,
-    grid::{Grid, Step},
+    grid::{Grid, Laying, Step},
+    histogram::Histograms,
 };
 use crate::{
-    promql::{Histogram, Reset, stale},
-    store::{Owned, Told},
+    promql::{Series, stale},
+    store::Entry,
 };
 
-/// Floats of a series, by milliseconds.
-pub(super) type Floats = Vec<(i64, f64)>;
-/// Histograms of a series, by milliseconds.
-pub(super) type Histograms = Vec<(i64, Arc<Histogram>)>;
-
-/// The samples of a counter or gauge.
-pub(super) fn floats(entries: &[Told], grid: &Grid) -> Floats {
-    let mut floats = Vec::new();
-    let mut value = stale();
-    grid.lay(entries, None, false, &mut |at, step| {
-        value = match step {
-            Step::Before(told) if begins(&told.value) => 0.0,
-            Step::Before(_) => return,
-            Step::Value(told, share) => float(&told.value, share),
-            Step::Same => value,
-            Step::End => stale(),
-        };
-        put(&mut floats, at, value);
-    });
-    floats
+/// Makes the samples of one series.
+pub(super) struct Teller {
+    laying: Laying,
+    samples: Samples,
 }
 
-/// The samples of a histogram or timer, of which `before` had been recorded in the first recording of the grid.
-pub(super) fn histograms(entries: &[Told], grid: &Grid, before: &Sums) -> Histograms {
-    let mut histograms = Vec::new();
-    let mut run = grid.first_run().filter(|_| !before.is_empty());
-    let mut sums = before.clone();
-    let mut value = sums.histogram(Reset::NotReset);
-    let end = Arc::new(Histogram::exponential(0, 0, stale()));
-    grid.lay(entries, run, true, &mut |at, step| {
-        value = match step {
-            Step::Before(told) => {
-                (run, sums) = (Some(told.run), Sums::default());
-                sums.histogram(Reset::Reset)
+enum Samples {
+    Floats(Floats),
+    Histograms(Histograms),
+}
+
+/// The samples of a counter or gauge.
+#[derive(Debug)]
+struct Floats {
+    samples: Vec<(i64, f64)>,
+    value: f64,
+}
+
+impl Teller {
+    /// Of a counter or gauge.
+    pub(super) fn of_floats(grid: &Grid) -> Self {
+        let floats = Floats { samples: Vec::with_capacity(grid.len()), value: stale() };
+        Self { laying: Grid::begin(None, false), samples: Samples::Floats(floats) }
+    }
+
+    /// Of a histogram or timer. `run` is the recording before the first mark that it has a value of.
+    pub(super) fn of_histograms(histograms: Histograms) -> Self {
+        Self { laying: Grid::begin(histograms.run(), true), samples: Samples::Histograms(histograms) }
+    }
+
+    /// Takes the next entry; fails if it makes no sense.
+    pub(super) fn entry(&mut self, grid: &Grid, ts: i64, run: u64, entry: Entry<'_>) -> Result<(), &'static str> {
+        match &mut self.samples {
+            Samples::Floats(floats) => {
+                grid.entry(&mut self.laying, ts, run, &mut |at, step| floats.step(at, step, Some(entry)));
             }
-            Step::Value(told, share) => {
-                let Owned::Distribution { moments, buckets } = &told.value else { return };
-                // What is imported begins anew without a word.
-                let is_same = run.replace(told.run) == Some(told.run);
-                if !is_same {
-                    sums = Sums::default();
-                }
-                // That it goes on is known, and need not be found out by comparing buckets.
-                let reset = if is_same { Reset::NotReset } else { Reset::Unknown };
-                if share < 1.0 {
-                    let mut part = sums.clone();
-                    part.add(moments.sum, buckets, share);
-                    part.histogram(reset)
-                } else {
-                    sums.add(moments.sum, buckets, 1.0);
-                    sums.histogram(reset)
-                }
+            Samples::Histograms(histograms) => {
+                histograms.begin(entry)?;
+                grid.entry(&mut self.laying, ts, run, &mut |at, step| histograms.step(at, step, run));
             }
-            Step::Same => value.clone(),
-            Step::End => end.clone(),
+        }
+        Ok(())
+    }
+
+    /// The series with all of its samples.
+    pub(super) fn finish(self, grid: &Grid, series: Series) -> Series {
+        match self.samples {
+            Samples::Floats(mut floats) => {
+                grid.finish(self.laying, &mut |at, step| floats.step(at, step, None));
+                Series { floats: floats.samples, ..series }
+            }
+            Samples::Histograms(mut histograms) => {
+                grid.finish(self.laying, &mut |at, step| histograms.step(at, step, 0));
+                histograms.finish(series)
+            }
+        }
+    }
+}
+
+impl Floats {
+    fn step(&mut self, at: i64, step: Step, entry: Option<Entry<'_>>) {
+        self.value = match (step, entry) {
+            (Step::Before, Some(entry)) if begins(entry) => 0.0,
+            (Step::Value(share), Some(entry)) => float(entry, share),
+            (Step::Same, _) => self.value,
+            (Step::End, _) => stale(),
+            (Step::Before | Step::Value(_), _) => return,
         };
-        put(&mut histograms, at, value.clone());
-    });
-    histograms
+        put(&mut self.samples, at, self.value);
+    }
 }
 
 /// Whether this is the first value of a counter that began at 0.
-fn begins(value: &Owned) -> bool {
-    matches!(value, Owned::Counter { total, increase } if total == increase && !total.is_zero())
+fn begins(entry: Entry<'_>) -> bool {
+    matches!(entry, Entry::Counter { total, increase } if total == increase && !total.is_zero())
 }
 
-fn float(value: &Owned, share: f64) -> f64 {
-    match value {
-        Owned::Counter { total, .. } if share >= 1.0 => total.as_f64(),
-        Owned::Counter { total, increase } => total.as_f64() - increase.as_f64() * (1.0 - share),
-        Owned::Gauge(value) => *value,
-        Owned::Span(span) => span.sum / span.count,
-        Owned::Distribution { .. } => f64::NAN,
+fn float(entry: Entry<'_>, share: f64) -> f64 {
+    match entry {
+        Entry::Counter { total, .. } if share >= 1.0 => total.as_f64(),
+        Entry::Counter { total, increase } => total.as_f64() - increase.as_f64() * (1.0 - share),
+        Entry::Gauge(value) => value,
+        Entry::Span(span) => span.sum / span.count,
+        Entry::Distribution(_) => f64::NAN,
     }
 }
 
 /// Adds a sample, nearly always at the end. Of two in one millisecond the later one counts.
-fn put<T>(samples: &mut Vec<(i64, T)>, at: i64, value: T) {
+pub(super) fn put<T>(samples: &mut Vec<(i64, T)>, at: i64, value: T) {
     let millis = at.div_euclid(1_000);
     if samples.last().is_none_or(|last| last.0 < millis) {
         samples.push((millis, value));

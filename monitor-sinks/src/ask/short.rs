@@ -14,23 +14,23 @@ use super::{
 };
 use crate::{
     error::Error,
-    promql::{Labels, Series, is_stale},
+    promql::{Labels, Select, Series, is_stale},
     query::{Alias, Form},
-    store::{Reader, Window},
+    store::Reader,
 };
 
 /// The series that a short name stands for, under that name.
-pub(super) fn series(reader: &Reader, window: Window, alias: &Alias) -> Result<Vec<Series>, Error> {
+pub(super) fn series(reader: &Reader, select: &Select<'_>, alias: &Alias) -> Result<Vec<Series>, Error> {
     let mut stored = reader.series(Some(&[alias.metric]))?;
     stored.retain(|series| alias.takes(series));
     let wanted = |stored| Wanted { labels: labels_of(&stored, alias.name), stored, part: Part::Whole };
-    let found = collect(reader, window, stored.into_iter().map(wanted).collect())?;
+    let found = collect(reader, select, stored.into_iter().map(wanted).collect())?;
     Ok(match alias.form {
         Form::Same => found,
         Form::Percent => found.into_iter().map(|series| scaled(series, 100.0)).collect(),
         Form::SumOver(labels) => summed(found, labels),
         Form::PercentOf(whole) => {
-            let wholes = newest(reader, window, whole)?;
+            let wholes = newest(reader, select, whole)?;
             let share = |series: Series| {
                 let whole = *wholes.get(series.labels().get("service").unwrap_or_default())?;
                 Some(scaled(series, 100.0 / whole))
@@ -40,9 +40,9 @@ pub(super) fn series(reader: &Reader, window: Window, alias: &Alias) -> Result<V
     })
 }
 
-fn collect(reader: &Reader, window: Window, wanted: Vec<Wanted>) -> Result<Vec<Series>, Error> {
+fn collect(reader: &Reader, select: &Select<'_>, wanted: Vec<Wanted>) -> Result<Vec<Series>, Error> {
     let mut found = Vec::new();
-    read(reader, window, wanted, &mut |series| {
+    read(reader, select, wanted, &mut |series| {
         found.push(series);
         ControlFlow::Continue(())
     })?;
@@ -50,9 +50,9 @@ fn collect(reader: &Reader, window: Window, wanted: Vec<Wanted>) -> Result<Vec<S
 }
 
 /// The newest value of a metric, by service.
-fn newest(reader: &Reader, window: Window, metric: &str) -> Result<HashMap<String, f64>, Error> {
+fn newest(reader: &Reader, select: &Select<'_>, metric: &str) -> Result<HashMap<String, f64>, Error> {
     let wanted = |stored| Wanted { labels: labels_of(&stored, metric), stored, part: Part::Whole };
-    let found = collect(reader, window, reader.series(Some(&[metric]))?.into_iter().map(wanted).collect())?;
+    let found = collect(reader, select, reader.series(Some(&[metric]))?.into_iter().map(wanted).collect())?;
     let last = |series: &Series| series.floats.iter().rev().find(|sample| !is_stale(sample.1)).map(|sample| sample.1);
     let by_service = |series: Series| {
         let service = series.labels().get("service").unwrap_or_default().to_owned();

@@ -75,7 +75,7 @@ impl Question {
         give: &mut dyn FnMut(&Labels) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
         // The left edge of a selection is excluded, that of a window is not.
-        let select = Select { matchers, from: window.start - 1, to: window.end };
+        let select = Select::new(matchers, window.start - 1, window.end);
         let mut in_time = Ok(());
         let read = self.api.source.labels(&select, &mut |labels| {
             in_time = self.in_time();

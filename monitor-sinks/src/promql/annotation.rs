@@ -1,6 +1,7 @@
 //! Remarks on an answer: warnings that it may be wrong, infos that it may not be what was meant.
 //!
-//! Remarks are those of Prometheus, word for word, each once, with the place in the text that it is about.
+//! Remarks are those of Prometheus, word for word, and those of the source of the series; each once, with the place in the
+//! text that it is about.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +34,7 @@ pub(crate) struct Raised {
     pub(crate) samples: usize,
 }
 
-/// What is remarked; `name` is that of a metric and may be empty.
+/// What is remarked; `name` is that of a metric and may be empty. `OfSource` is what the source of the series says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Remark<'a> {
     InvalidQuantile(f64),
@@ -57,6 +58,7 @@ pub(crate) enum Remark<'a> {
     NanSkew { name: &'a str },
     NanInFraction { name: &'a str },
     ReconciledBounds { operation: &'a str },
+    OfSource { message: &'a str, is_warning: bool },
 }
 
 impl Remarks {
@@ -131,6 +133,7 @@ impl Remark<'_> {
                 | Self::IncompatibleBuckets { .. }
                 | Self::ResetCollision { .. }
                 | Self::SortInRange
+                | Self::OfSource { is_warning: true, .. }
         )
     }
 }
@@ -202,6 +205,7 @@ impl fmt::Display for Remark<'_> {
                 "input to histogram_fraction has NaN observations, which are excluded from all fractions{}",
                 of(name)
             ),
+            Self::OfSource { message, .. } => f.write_str(message),
             Self::ReconciledBounds { operation } => {
                 write!(f, "mismatched custom buckets were reconciled during {operation}")
             }

@@ -69,4 +69,8 @@ impl Source for Memory {
         }
         Ok(())
     }
+
+    fn gives_whole_series(&self) -> bool {
+        true
+    }
 }

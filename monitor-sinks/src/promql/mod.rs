@@ -21,14 +21,17 @@
 //! - No text, no data and no limit makes this panic, overflow the stack or run on. The text is limited before it is read
 //!   (64 KiB), its nesting while it is read, its regular expressions when they are compiled; steps, samples and time are
 //!   limited while it is evaluated.
-//! - A source is asked once for each distinct selector of a question.
+//! - A source is asked once for each distinct selector of a question; of a range that would take too much memory at
+//!   once, for each block of instants.
 //! - What a question holds in memory is counted: samples read, values kept by subqueries, the vectors of one instant,
 //!   and the answer. A number counts 1 and takes 16 to 32 bytes; a histogram counts by its size.
+//! - Beside the answer, that follows a block and not the range: see `eval::block`.
 
 #![allow(clippy::float_cmp, reason = "numbers, and bounds of buckets, are compared as exactly as PromQL says")]
 
 mod annotation;
 mod builder;
+mod deadline;
 mod error;
 mod eval;
 pub(crate) mod function;

@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
+    deadline::Deadline,
     error::{Error, hint, seconds},
-    eval::{Context, Limits, Plan, Root, Sample, Times},
+    eval::{Blocks, Context, Limits, Plan, Root, Sample, Times},
     labels::{Labels, NAME},
     matcher::{MatchOp, Matcher},
     source::Source,
@@ -47,6 +48,7 @@ pub struct Query<'a> {
     max_steps: usize,
     max_samples: usize,
     deadline: Option<Instant>,
+    clock: fn() -> Instant,
 }
 
 /// An answer, with the remarks that go with it.
@@ -73,6 +75,7 @@ impl<'a> Query<'a> {
             max_steps: 11_000,
             max_samples: 50_000_000,
             deadline: None,
+            clock: Instant::now,
         }
     }
 
@@ -101,6 +104,12 @@ impl<'a> Query<'a> {
     }
 
     /// How many samples may be in memory at a time; 50 million if not said, about 1.5 GB.
+    ///
+    /// Most questions hold far less. Beside its answer and the points of its subqueries, a question over a range holds what
+    /// its selectors and functions come to at a block of its instants, about 50 MB at the most, and the samples of the
+    /// series that is being read; whatever the range, and however many series there are. More than that it holds only of a
+    /// single instant, or of an eighth of its longest range; and of whole ranges in subqueries, and where a source gives
+    /// series in pieces.
     pub fn max_samples(mut self, samples: usize) -> Self {
         self.max_samples = samples;
         self
@@ -112,6 +121,12 @@ impl<'a> Query<'a> {
         self
     }
 
+    /// The clock that tells when the deadline has come; that of the system if not said. For tests.
+    pub fn clock(mut self, clock: fn() -> Instant) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// The answer at an instant.
     ///
     /// # Errors
@@ -119,7 +134,7 @@ impl<'a> Query<'a> {
     /// If the text is not PromQL, a limit is hit, the data has no answer or cannot be read; see [`Error`].
     pub fn at(&self, time: i64) -> Result<Answer, Error> {
         let times = self.times(time, time, 0, false)?;
-        self.answer(times, |root, context| instant(root, time, context))
+        self.answer(times, |root, context| instant(root, time, context, self.source))
     }
 
     /// The answer at each instant from `start` to `end`, `step` milliseconds apart.
@@ -129,7 +144,7 @@ impl<'a> Query<'a> {
     /// As for [`at`](Self::at), and if the instants make no range, are too many, or the expression is a range or text.
     pub fn range(&self, start: i64, end: i64, step: i64) -> Result<Answer, Error> {
         let times = self.times(start, end, step, true)?;
-        self.answer(times, |root, context| over(root, times, context))
+        self.answer(times, |root, context| over(root, context, self.source))
     }
 
     fn times(&self, start: i64, end: i64, step: i64, is_range: bool) -> Result<Times, Error> {
@@ -170,9 +185,9 @@ impl<'a> Query<'a> {
             )));
         }
         let expr = parse(&self.text)?;
-        let mut context = Context::new(times, Limits { samples: self.max_samples, deadline: self.deadline });
+        let deadline = self.deadline.map(|at| Deadline { at, clock: self.clock });
+        let mut context = Context::new(times, Limits { samples: self.max_samples, deadline });
         let mut root = Plan::of(&expr, &mut context).map_err(|error| error.located_in(&self.text))?;
-        context.read(self.source)?;
         let data = run(&mut root, &mut context)?;
         let (warnings, infos) = context.remarks.into_inner().written(&self.text);
         Ok(Answer { data, warnings, infos })
@@ -300,7 +315,8 @@ fn no_metric(name: &str, known: &[&str]) -> String {
     format!("there is no metric `{name}`{}", hint(name, known.iter().copied()))
 }
 
-fn instant(root: &mut Root, time: i64, context: &mut Context) -> Result<Data, Error> {
+fn instant(root: &mut Root, time: i64, context: &mut Context, source: &dyn Source) -> Result<Data, Error> {
+    Blocks::of(context).next(context, source)?;
     Ok(match root {
         Root::Scalar(scalar) => Data::Scalar { time, value: scalar.eval(time, context)? },
         Root::Text(text) => Data::Text { time, value: std::mem::take(text) },
@@ -322,28 +338,41 @@ fn instant(root: &mut Root, time: i64, context: &mut Context) -> Result<Data, Er
     })
 }
 
-fn over(root: &mut Root, times: Times, context: &mut Context) -> Result<Data, Error> {
-    let instants = (0..).map(|step| times.start + step * times.step).take_while(|&at| at <= times.end);
+fn over(root: &mut Root, context: &mut Context, source: &dyn Source) -> Result<Data, Error> {
+    let mut blocks = Blocks::of(context);
     match root {
         Root::Scalar(scalar) => {
             let mut points = Vec::new();
-            for time in instants {
-                context.hold(1)?;
-                points.push(Point { time, value: Value::Float(scalar.eval(time, context)?) });
+            while let Some(block) = blocks.next(context, source)? {
+                for time in block.instants() {
+                    context.hold(1)?;
+                    points.push(Point { time, value: Value::Float(scalar.eval(time, context)?) });
+                }
             }
             Ok(Data::Matrix(vec![Line { labels: Labels::empty(), points }]))
         }
         Root::Vector(node) => {
             let mut lines: Vec<Vec<Point>> = Vec::new();
-            for time in instants {
-                context.next_instant();
-                let vector = node.eval(time, context)?;
-                if lines.len() < node.series().len() {
+            while let Some(block) = blocks.next(context, source)? {
+                if let Some(found) = node.take_block(context) {
                     lines.resize_with(node.series().len(), Vec::new);
+                    for (id, results) in found {
+                        context.hold(results.iter().map(|result| result.1.weight()).sum())?;
+                        let point = |(place, value)| Point { time: block.instant(place), value };
+                        lines[id].extend(results.into_iter().map(point));
+                    }
+                    continue;
                 }
-                for Sample { id, value } in vector {
-                    context.hold(value.weight())?;
-                    lines[id].push(Point { time, value });
+                for time in block.instants() {
+                    context.next_instant();
+                    let vector = node.eval(time, context)?;
+                    if lines.len() < node.series().len() {
+                        lines.resize_with(node.series().len(), Vec::new);
+                    }
+                    for Sample { id, value } in vector {
+                        context.hold(value.weight())?;
+                        lines[id].push(Point { time, value });
+                    }
                 }
             }
             let metas = (0..lines.len()).map(|id| node.series().get(id));

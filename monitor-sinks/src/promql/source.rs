@@ -1,12 +1,23 @@
 //! Where series come from.
 //!
 //! The engine asks a source once for each distinct set of matchers of a question, over the whole time that the
-//! question looks at, and keeps the samples until it is answered. So a source decodes nothing twice for one question,
-//! and need not keep anything between calls.
+//! question looks at; where that would take too much memory, over one stretch of time after the other. A source need not
+//! keep anything between calls.
+//!
+//! With the matchers it is told what the samples are for, as a store of Prometheus is by its `SelectHints`: hints may be
+//! used to read less, never to give something else than was recorded.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{cell::RefCell, ops::ControlFlow, sync::Arc};
 
-use super::{error::Error, histogram::Histogram, labels::Labels, matcher::Matcher};
+use super::{
+    annotation::{Remark, Remarks},
+    deadline::Deadline,
+    error::{Error, Kind},
+    histogram::Histogram,
+    labels::Labels,
+    matcher::Matcher,
+    syntax::Span,
+};
 
 /// Something that has series.
 ///
@@ -63,6 +74,14 @@ pub trait Source {
         })
     }
 
+    /// Whether each series is given once, with all of its samples, whenever [`select`](Self::select) is asked. Then what is
+    /// computed from ranges is computed as series come, and their samples are not kept. `false` without an implementation.
+    ///
+    /// If a series comes twice all the same, the source is asked again, and its samples are kept.
+    fn gives_whole_series(&self) -> bool {
+        false
+    }
+
     /// What is known of metrics beyond their samples. Without an implementation: nothing.
     ///
     /// # Errors
@@ -86,6 +105,24 @@ pub struct Select<'a> {
     pub from: i64,
     /// Samples are wanted up to this instant, which is included.
     pub to: i64,
+    /// The function whose argument the samples are, such as `rate`, if nothing else looks at them, and the source
+    /// [gives whole series](Source::gives_whole_series); else empty.
+    pub function: &'a str,
+    /// How long the ranges are that the function looks at, in milliseconds; 0 if there is no such function. They end at
+    /// `from + range`, and then each `step` up to `to`.
+    pub range: i64,
+    /// How far the ends of two ranges are apart, in milliseconds; 0 if there is one range, or no function.
+    pub step: i64,
+    asker: Option<Asker<'a>>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    pub(crate) deadline: Option<Deadline>,
+    pub(crate) remarks: &'a RefCell<Remarks>,
+    /// Where in the text the selector is.
+    pub(crate) span: Span,
 }
 
 /// A series with samples.
@@ -110,7 +147,49 @@ pub struct Metadata {
     pub unit: String,
 }
 
-impl Select<'_> {
+impl<'a> Select<'a> {
+    /// All series that the matchers accept, in `(from, to]`, for no known purpose.
+    #[must_use]
+    pub fn new(matchers: &'a [Matcher], from: i64, to: i64) -> Self {
+        Self { matchers, from, to, function: "", range: 0, step: 0, asker: None }
+    }
+
+    /// For a function of ranges.
+    pub(crate) fn for_function(self, function: &'a str, range: i64, step: i64) -> Self {
+        Self { function, range, step, ..self }
+    }
+
+    /// For a question that has a deadline and takes remarks.
+    pub(crate) fn asked_by(self, asker: Asker<'a>) -> Self {
+        Self { asker: Some(asker), ..self }
+    }
+
+    /// Fails once nobody waits for the answer any more: look at it now and then while reading.
+    ///
+    /// # Errors
+    ///
+    /// If the deadline of the question has passed ([`Error::is_timeout`]).
+    pub fn in_time(&self) -> Result<(), Error> {
+        let is_late = self.asker.and_then(|asker| asker.deadline).is_some_and(Deadline::is_over);
+        if is_late { Err(Kind::TooLate.into()) } else { Ok(()) }
+    }
+
+    /// Has the answer warn that something is missing from it, or wrong.
+    pub fn warn(&self, message: &str) {
+        self.remark(&Remark::OfSource { message, is_warning: true });
+    }
+
+    /// Has the answer say how it came about.
+    pub fn inform(&self, message: &str) {
+        self.remark(&Remark::OfSource { message, is_warning: false });
+    }
+
+    fn remark(&self, remark: &Remark<'_>) {
+        if let Some(asker) = self.asker {
+            asker.remarks.borrow_mut().add(asker.span, remark);
+        }
+    }
+
     /// Whether a series with these labels is asked for.
     #[must_use]
     pub fn wants(&self, labels: &Labels) -> bool {
@@ -146,7 +225,7 @@ impl Series {
         self
     }
 
-    fn has_samples_in(&self, select: &Select<'_>) -> bool {
+    pub(crate) fn has_samples_in(&self, select: &Select<'_>) -> bool {
         let is_in = |time: i64| select.from < time && time <= select.to;
         self.floats.iter().any(|&(time, _)| is_in(time)) || self.histograms.iter().any(|&(time, _)| is_in(time))
     }
@@ -200,6 +279,10 @@ impl Source for Sources<'_> {
             }
         }
         Ok(())
+    }
+
+    fn gives_whole_series(&self) -> bool {
+        self.0.len() == 1 && self.0[0].gives_whole_series()
     }
 
     fn metadata(&self) -> Result<Vec<Metadata>, Error> {

@@ -27,8 +27,8 @@ pub(crate) struct Flush {
 }
 
 impl Reader {
-    /// The flushes in `window`, from the finest tier that has something, by time; of one time, in the order of the
-    /// recordings.
+    /// The flushes in `window`, by time; of one time, in the order of the recordings. They are from the finest tier that has
+    /// something.
     ///
     /// Cost: the times of each segment and all unsealed rows in the window, whatever the number of series. What is imported
     /// has no flushes.

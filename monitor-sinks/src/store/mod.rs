@@ -11,7 +11,7 @@
 //! - `backup`, `salvage`: copies of a sound store and of a damaged one; `fresh`: a new file that is whole or absent.
 //! - `quarantine`: what becomes of a damaged store when recording has to go on.
 //! - `plan`, `walk`, `back`: reading forwards, from which tier, in one go or page by page, and backwards; `flushes`: when
-//!   there was a flush at all; `check`: looking for damage; `reader`: the connection.
+//!   there was a flush at all; `held`: which series are there; `check`: looking for damage; `reader`: the connection.
 //!
 //! Samples are not rows. A flush writes one row, a blob with the series that changed, because a row per sample costs
 //! about a thousand times the bytes on the way to the disk. Later the rows of many flushes are sealed into one chunk a
@@ -34,6 +34,8 @@ mod files;
 mod flushes;
 mod fresh;
 pub(crate) mod head;
+#[cfg(feature = "promql")]
+mod held;
 mod hourly;
 mod imported;
 mod latest;
@@ -164,25 +166,42 @@ impl Store {
 /// damaged row held of distributions and gauges is missing from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
+    since: SystemTime,
     at: SystemTime,
     reason: String,
 }
 
 impl Warning {
     pub(crate) fn new(ts: i64, reason: impl Into<String>) -> Self {
-        Self { at: time::from_micros(ts), reason: reason.into() }
+        Self::of_span(ts, ts, reason)
     }
 
-    /// The time of the row.
+    /// Of all that was stored between two times.
+    pub(crate) fn of_span(since: i64, until: i64, reason: impl Into<String>) -> Self {
+        Self { since: time::from_micros(since), at: time::from_micros(until), reason: reason.into() }
+    }
+
+    /// The time of the row; of a chunk, that of its last row.
     #[must_use]
     pub const fn at(&self) -> SystemTime {
         self.at
+    }
+
+    /// The time of the first row of a chunk; of a row, its time.
+    #[must_use]
+    pub const fn since(&self) -> SystemTime {
+        self.since
+    }
+
+    /// What is wrong.
+    pub(crate) fn reason(&self) -> &str {
+        &self.reason
     }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row at {} us: {}", time::to_micros(self.at), self.reason)
+        write!(f, "row at {} us: {}", time::to_micros(self.at), self.reason())
     }
 }
 
@@ -207,7 +226,8 @@ impl Warnings {
 
     pub(crate) fn into_vec(mut self) -> Vec<Warning> {
         if let Some(last) = self.list.last().filter(|_| self.more > 0) {
-            self.list.push(Warning { at: last.at, reason: format!("{} more damaged rows follow", self.more) });
+            let reason = format!("{} more damaged rows follow", self.more);
+            self.list.push(Warning { reason, ..last.clone() });
         }
         self.list
     }

@@ -122,7 +122,20 @@ impl Reader {
         coarsest: Tier,
         visit: &mut dyn FnMut(Found<'_>),
     ) -> Result<(), Error> {
-        Walk::new(&self.connection, ids, detail).run(window, coarsest, visit).map_err(|error| self.failed(error))
+        self.walk_unless(&|| false, ids, window, (detail, coarsest), visit)
+    }
+
+    /// As [`walk`](Self::walk), but ends early when `is_over` says so, which it asks between segments.
+    pub(crate) fn walk_unless(
+        &self,
+        is_over: &dyn Fn() -> bool,
+        ids: &[u64],
+        window: Window,
+        (detail, coarsest): (Detail, Tier),
+        visit: &mut dyn FnMut(Found<'_>),
+    ) -> Result<(), Error> {
+        let mut walk = Walk::new(&self.connection, ids, detail).unless(is_over);
+        walk.run(window, coarsest, visit).map_err(|error| self.failed(error))
     }
 
     /// Has everything that `read` reads be of one moment.

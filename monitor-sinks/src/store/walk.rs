@@ -68,13 +68,14 @@ struct Left {
 }
 
 /// A walk that is going on.
-#[derive(Debug)]
 pub(crate) struct Walk<'a> {
     connection: &'a Connection,
     /// The series asked for, ascending, and their places.
     ids: Vec<u64>,
     places: Vec<usize>,
     detail: Detail,
+    /// Whether to end early, asked between steps.
+    is_over: &'a dyn Fn() -> bool,
     room: Room,
 }
 
@@ -97,7 +98,12 @@ impl<'a> Walk<'a> {
         let mut places: Vec<usize> = (0..ids.len()).collect();
         places.sort_unstable_by_key(|&place| ids[place]);
         let ids = places.iter().map(|&place| ids[place]).collect();
-        Self { connection, ids, places, detail, room: Room::default() }
+        Self { connection, ids, places, detail, is_over: &|| false, room: Room::default() }
+    }
+
+    /// A walk that ends early when `is_over` says so, which it asks between steps.
+    pub(crate) fn unless(self, is_over: &'a dyn Fn() -> bool) -> Self {
+        Self { is_over, ..self }
     }
 
     /// Visits all entries in `window`. Where whole windows of tiers up to `coarsest` lie in it, these do.
@@ -143,7 +149,7 @@ impl<'a> Walk<'a> {
 
     fn part(&mut self, part: Part, visit: &mut dyn FnMut(Found<'_>)) -> rusqlite::Result<()> {
         let mut left = self.begin(part, visit)?;
-        while self.step(&mut left, visit)? {}
+        while !(self.is_over)() && self.step(&mut left, visit)? {}
         Ok(())
     }
 
@@ -196,7 +202,7 @@ impl<'a> Walk<'a> {
         let Self { ids, places, detail, room, .. } = self;
         let whole = segment.is_within(window) && *detail == Detail::Merged;
         if let Err(reason) = if whole { room.begin(segment) } else { room.times(segment) } {
-            visit(Found::Damaged(Warning::new(segment.t1, reason)));
+            visit(Found::Damaged(Warning::of_span(segment.t0, segment.t1, reason)));
             return Ok(());
         }
         segment::chunks(connection, segment, ids, &mut |series, chunk| {
@@ -209,7 +215,7 @@ impl<'a> Walk<'a> {
                     },
                 );
             if let Err(reason) = read {
-                visit(Found::Damaged(Warning::new(segment.t1, reason)));
+                visit(Found::Damaged(Warning::of_span(segment.t0, segment.t1, reason)));
             }
         })?;
         let newest = if segment.t1 <= window.until {

@@ -2,6 +2,7 @@
 
 use super::{
     Context, Node, Sample, Table, Vector,
+    digest::Results,
     range::Range,
     scalar::Scalar,
     table::{Meta, Renaming},
@@ -11,6 +12,16 @@ use crate::promql::{
     function::{Window, WindowFunction},
     syntax::{RangeMode, Span},
 };
+
+/// What was found as series were read.
+pub(super) struct Digested {
+    digest: usize,
+    drop_name: bool,
+    block: usize,
+    /// The number of each series of the digest, and how many of its results are in the past.
+    cursors: Vec<(usize, usize)>,
+    table: Table,
+}
 
 /// A function of the samples of each series in a range.
 pub(super) struct RangeCall {
@@ -44,9 +55,64 @@ impl RangeCall {
             let able = able.join(", ");
             return Err(Error::evaluation(format!("{mode} modifier can only be used with: {able} - not with {name}")));
         }
-        // The first and the last value are still values of the metric.
-        let drop_name = !matches!(name, "last_over_time" | "first_over_time");
-        Ok(Self { function, range, scalars, span, drop_name, names: Renaming::default() })
+        Ok(Self { function, range, scalars, span, drop_name: drops_name(name), names: Renaming::default() })
+    }
+}
+
+/// Whether the result is no value of the metric any more; the first and the last one are.
+fn drops_name(function: &str) -> bool {
+    !matches!(function, "last_over_time" | "first_over_time")
+}
+
+impl Digested {
+    /// Of a selector.
+    pub(super) fn of_selector(digest: usize) -> Self {
+        Self { digest, drop_name: false, block: 0, cursors: Vec::new(), table: Table::default() }
+    }
+
+    /// Of a function of ranges.
+    pub(super) fn of_function(name: &str, digest: usize) -> Self {
+        Self { drop_name: drops_name(name), ..Self::of_selector(digest) }
+    }
+
+    /// Goes on to the block that was read last.
+    fn renew(&mut self, context: &Context) {
+        if self.block != context.data.blocks {
+            self.block = context.data.blocks;
+            self.cursors.clear();
+            for (labels, _) in &context.data.digests[self.digest].results {
+                let meta = Meta { labels: labels.clone(), drop_name: self.drop_name };
+                self.cursors.push((self.table.intern(meta), 0));
+            }
+        }
+    }
+}
+
+impl Node for Digested {
+    fn eval(&mut self, at: i64, context: &mut Context) -> Vector {
+        self.renew(context);
+        let place = context.block.current.place(at);
+        let mut vector = Vec::with_capacity(self.cursors.len());
+        for ((id, past), (_, results)) in self.cursors.iter_mut().zip(&context.data.digests[self.digest].results) {
+            while results.get(*past).is_some_and(|result| result.0 < place) {
+                *past += 1;
+            }
+            if let Some((_, value)) = results.get(*past).filter(|result| result.0 == place) {
+                vector.push(Sample { id: *id, value: value.clone() });
+            }
+        }
+        context.check(vector.len())?;
+        Ok(vector)
+    }
+
+    fn take_block(&mut self, context: &mut Context) -> Option<Vec<(usize, Results)>> {
+        self.renew(context);
+        let results = std::mem::take(&mut context.data.digests[self.digest].results);
+        Some(self.cursors.iter().zip(results).map(|(&(id, _), (_, results))| (id, results)).collect())
+    }
+
+    fn series(&self) -> &Table {
+        &self.table
     }
 }
 
@@ -65,6 +131,7 @@ impl Node for RangeCall {
             let window = Window {
                 floats: samples.floats,
                 histograms: samples.histograms,
+                never_falls: false,
                 start,
                 end,
                 at,

@@ -1,10 +1,15 @@
 //! What all nodes share while a question is answered: its times, its data, its limits and the remarks.
 
-use std::{cell::RefCell, time::Instant};
+use std::cell::RefCell;
 
-use super::{Sample, data::Data};
+use super::{
+    Sample,
+    block::{BUDGET, Block},
+    data::{Data, Read},
+};
 use crate::promql::{
     annotation::{Remark, Remarks},
+    deadline::Deadline,
     error::{Error, Kind},
     syntax::Span,
 };
@@ -28,7 +33,7 @@ pub(crate) struct Times {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) samples: usize,
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: Option<Deadline>,
 }
 
 /// The state of a question.
@@ -37,6 +42,7 @@ pub(crate) struct Context {
     pub(crate) times: Times,
     pub(crate) data: Data,
     pub(crate) remarks: RefCell<Remarks>,
+    pub(super) block: InBlock,
     limits: Limits,
     /// Samples in memory beyond one instant.
     held: usize,
@@ -48,6 +54,16 @@ pub(crate) struct Context {
     work: usize,
 }
 
+/// The block that is evaluated.
+#[derive(Debug)]
+pub(super) struct InBlock {
+    pub(super) current: Block,
+    /// What is held for it.
+    pub(super) held: usize,
+    /// Whether it cannot be shorter.
+    pub(super) may_overflow: bool,
+}
+
 /// So much work is done between two looks at the clock.
 const WORK: usize = 1024;
 
@@ -56,6 +72,11 @@ impl Context {
         Self {
             times,
             data: Data::default(),
+            block: InBlock {
+                current: Block { first: times.start, last: times.end, step: times.step },
+                held: 0,
+                may_overflow: false,
+            },
             remarks: RefCell::default(),
             limits,
             held: 0,
@@ -73,6 +94,23 @@ impl Context {
     pub(crate) fn hold(&mut self, samples: usize) -> Result<(), Error> {
         self.held += samples;
         self.check(samples)
+    }
+
+    /// Counts samples that stay in memory until the block is done.
+    pub(super) fn hold_in_block(&mut self, samples: usize) -> Result<Read, Error> {
+        self.block.held += samples;
+        self.hold(samples)?;
+        Ok(if self.block.held > BUDGET && !self.block.may_overflow { Read::TooMuch } else { Read::All })
+    }
+
+    /// Gives free what was held for a block.
+    pub(super) fn begin_block(&mut self) {
+        let held = std::mem::take(&mut self.block.held);
+        self.release(held);
+    }
+
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        self.limits.deadline
     }
 
     /// Gives samples free that were held.
@@ -106,7 +144,7 @@ impl Context {
         self.work += work + 1;
         if self.work > WORK {
             self.work = 0;
-            if self.limits.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if self.limits.deadline.is_some_and(Deadline::is_over) {
                 return Err(Kind::TooLate.into());
             }
         }

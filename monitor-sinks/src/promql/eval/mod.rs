@@ -5,19 +5,22 @@
 //! its series when it first meets them, a vector is numbers and values, and what a parent knows of a child's series
 //! (its group, its partner, its new labels) it keeps under that number. So an instant costs arithmetic, not labels.
 //!
-//! Samples are read from the source once, before the first instant (`data`). Each selector walks over them with a
-//! cursor that only moves forward; each subquery evaluates its inner expression once for each of its own instants, and
+//! Samples are read from the source before the first instant that needs them (`data`): at once, or block by block where
+//! that would take too much memory (`block`). Functions of ranges are applied to each series as it is read (`digest`), where
+//! nothing else looks at its samples; else each selector walks over them with a cursor that only moves forward. Each subquery evaluates its inner expression once for each of its own instants, and
 //! keeps the values of its range. What is in memory at any time is counted against one limit: the samples read, the
 //! values that subqueries keep, the vectors of one instant, and the answer so far.
 
 mod absent;
 mod aggregate;
 mod binary;
+mod block;
 mod bucket;
 mod call;
 mod context;
 mod count_values;
 mod data;
+mod digest;
 mod hash;
 mod info;
 mod label;
@@ -36,6 +39,7 @@ mod table;
 
 use self::table::Table;
 pub(crate) use self::{
+    block::Blocks,
     context::{Context, Limits, Times},
     plan::Plan,
     root::Root,
@@ -49,6 +53,12 @@ pub(crate) trait Node {
 
     /// The series met so far, by number.
     fn series(&self) -> &Table;
+
+    /// All vectors of the block that was read last, series by series, if they are known already. Afterwards the node is not
+    /// evaluated in this block.
+    fn take_block(&mut self, _context: &mut Context) -> Option<Vec<(usize, digest::Results)>> {
+        None
+    }
 }
 
 /// The value of a series, which is known by its number in the table of the node.

@@ -9,8 +9,10 @@ use super::{
     aggregate::Aggregate,
     binary::WithScalar,
     bucket::{Figure, OfBuckets},
-    call::RangeCall,
+    call::{Digested, RangeCall},
     count_values::CountValues,
+    data::Reach,
+    digest::{Digest, Sought},
     info::WithInfo,
     label::{Relabeled, Rule},
     map::{Constant, Map, Mapped, Single},
@@ -26,7 +28,7 @@ use super::{
 };
 use crate::promql::{
     error::Error,
-    function::{Body, Function, Special},
+    function::{Body, Function, Special, WindowFunction},
     matcher::Matcher,
     syntax::{
         Aggregation, Aggregator, Anchor, At, BinaryOp, Expr, Kind, Length, Matching, QueryLengths, RangeMode,
@@ -41,6 +43,8 @@ pub(crate) struct Plan<'a> {
     lengths: QueryLengths,
     /// Inside of a part that is evaluated once.
     constant: bool,
+    /// Inside of a subquery.
+    nested: bool,
 }
 
 /// The instants at which a part is evaluated lie in between these two.
@@ -48,6 +52,8 @@ pub(crate) struct Plan<'a> {
 struct Between {
     first: i64,
     last: i64,
+    /// Whether they are the same for all instants of the question.
+    is_fixed: bool,
 }
 
 type Vector = Result<Box<dyn Node>, Error>;
@@ -57,8 +63,8 @@ impl<'a> Plan<'a> {
     pub(crate) fn of(expr: &Expr, context: &'a mut Context) -> Result<Root, Error> {
         let Times { start, end, step, .. } = context.times;
         let lengths = QueryLengths { step, range: end - start };
-        let mut plan = Self { context, lengths, constant: false };
-        let between = Between { first: start, last: end };
+        let mut plan = Self { context, lengths, constant: false, nested: false };
+        let between = Between { first: start, last: end, is_fixed: false };
         Ok(match expr.of_type() {
             Type::Scalar => Root::Scalar(ScalarRoot(plan.scalar(expr, between)?)),
             Type::Vector => Root::Vector(plan.vector(expr, between)?),
@@ -80,7 +86,10 @@ impl<'a> Plan<'a> {
 
     fn changing(&mut self, expr: &Expr, between: Between) -> Vector {
         match &expr.kind {
-            Kind::Selector(selection) => Ok(Box::new(self.selector(selection, expr.span, between)?)),
+            Kind::Selector(selection) => match self.digested_selector(selection, expr.span, between)? {
+                Some(digested) => Ok(Box::new(digested)),
+                None => Ok(Box::new(self.selector(selection, expr.span, between)?)),
+            },
             Kind::Paren(inner) | Kind::Unary { negate: false, inner } => self.vector(inner, between),
             Kind::Unary { negate: true, inner } => Ok(Box::new(Mapped::new(Map::Negate, self.vector(inner, between)?))),
             Kind::Binary { op, matching, left, right } => self.binary(*op, matching, left, right, expr.span, between),
@@ -155,6 +164,9 @@ impl<'a> Plan<'a> {
             Body::Clock(part) => self.mapped(Map::Date(part), arguments, between),
             Body::OfHistogram(figure) => self.mapped(Map::OfHistogram(figure), arguments, between),
             Body::Window(window) => {
+                if let Some(digested) = self.digested(function, window, arguments, between)? {
+                    return Ok(Box::new(digested));
+                }
                 let mut range = None;
                 let mut scalars = Vec::new();
                 for argument in arguments {
@@ -168,6 +180,56 @@ impl<'a> Plan<'a> {
             }
             Body::Special(special) => self.special(function.name, special, arguments, span, between),
         }
+    }
+
+    /// A function of ranges that can be applied when series are read: at the instants of the question, whatever else the
+    /// question comes to.
+    fn digested(
+        &mut self,
+        function: &'static Function,
+        window: WindowFunction,
+        arguments: &[Expr],
+        between: Between,
+    ) -> Result<Option<Digested>, Error> {
+        if self.constant || self.nested {
+            return Ok(None);
+        }
+        let (mut range, mut scalars) = (None, Vec::new());
+        for argument in arguments {
+            match &argument.bare().kind {
+                Kind::Range { selector, range: length }
+                    if selector.at.is_none() && selector.mode == RangeMode::Plain =>
+                {
+                    range = Some((selector, length, argument.bare().span));
+                }
+                Kind::Number(value) => scalars.push(*value),
+                _ => return Ok(None),
+            }
+        }
+        let Some((selector, length, span)) = range else { return Ok(None) };
+        let look = self.look(None, &selector.offset, span)?;
+        let length = self.positive(length, span)?;
+        let reach = self.reach(look, length, 0, between);
+        let sought = Sought::Function { name: function.name, function: window, scalars };
+        let digest = Digest { sought, look, length, span: arguments[0].bare().span, results: Vec::new() };
+        let digest = self.context.data.want_digest(&selector.matchers, span, reach, digest);
+        Ok(Some(Digested::of_function(function.name, digest)))
+    }
+
+    /// The same for a selector.
+    fn digested_selector(
+        &mut self,
+        selection: &Selection,
+        span: Span,
+        between: Between,
+    ) -> Result<Option<Digested>, Error> {
+        if self.constant || self.nested || selection.at.is_some() || selection.mode != RangeMode::Plain {
+            return Ok(None);
+        }
+        let (look, length) = (self.look(None, &selection.offset, span)?, self.context.times.lookback);
+        let reach = self.reach(look, length, 0, between);
+        let digest = Digest { sought: Sought::Newest, look, length, span, results: Vec::new() };
+        Ok(Some(Digested::of_selector(self.context.data.want_digest(&selection.matchers, span, reach, digest))))
     }
 
     fn mapped(&mut self, map: Map, arguments: &[Expr], between: Between) -> Vector {
@@ -268,7 +330,7 @@ impl<'a> Plan<'a> {
         let (names, data) = WithInfo::conditions(listed);
         let all: Vec<Matcher> = names.iter().chain(&data).cloned().collect();
         let look = Look { fixed: None, offset: 0 };
-        let set = self.want(&all, look, self.context.times.lookback, 0, between);
+        let set = self.want(&all, arguments[0].span, look, (self.context.times.lookback, 0), between);
         let inner = self.vector(arguments[0].bare(), between)?;
         Ok(Box::new(WithInfo::new(inner, Selector::new(set, look, false), names, data)))
     }
@@ -276,7 +338,8 @@ impl<'a> Plan<'a> {
     fn selector(&mut self, selection: &Selection, span: Span, between: Between) -> Result<Selector, Error> {
         let look = self.look(selection.at, &selection.offset, span)?;
         let (lookback, smoothed) = (self.context.times.lookback, selection.mode == RangeMode::Smoothed);
-        let set = self.want(&selection.matchers, look, lookback, if smoothed { lookback } else { 0 }, between);
+        let beyond = (lookback, if smoothed { lookback } else { 0 });
+        let set = self.want(&selection.matchers, span, look, beyond, between);
         Ok(Selector::new(set, look, smoothed))
     }
 
@@ -292,7 +355,7 @@ impl<'a> Plan<'a> {
                     RangeMode::Anchored => (lookback, 0),
                     RangeMode::Smoothed => (lookback, lookback),
                 };
-                let set = self.want(&selector.matchers, look, length + before, after, between);
+                let set = self.want(&selector.matchers, expr.span, look, (length + before, after), between);
                 Ok(Range::Selected(Selected::new(set, look, length, selector.mode)))
             }
             Kind::Subquery { inner, range, step, at, offset } => {
@@ -304,9 +367,10 @@ impl<'a> Plan<'a> {
                 };
                 let (first, last) = (look.from(between.first) - length, look.from(between.last));
                 // What is constant over the question need not be so inside, at the points of a longer range.
-                let constant = std::mem::replace(&mut self.constant, false);
-                let inner = self.vector(inner, Between { first, last })?;
-                self.constant = constant;
+                let outside = (std::mem::replace(&mut self.constant, false), std::mem::replace(&mut self.nested, true));
+                let is_fixed = between.is_fixed || look.fixed.is_some();
+                let inner = self.vector(inner, Between { first, last, is_fixed })?;
+                (self.constant, self.nested) = outside;
                 Ok(Range::Subquery(Subquery::new(inner, look, length, step)))
             }
             _ => Err(misplaced(expr)),
@@ -373,10 +437,25 @@ impl<'a> Plan<'a> {
         length.positive_millis(self.lengths).map_err(|message| Error::syntax(span, message))
     }
 
-    /// Notes that samples are needed from `before` before the instants looked at to `after` after them.
-    fn want(&mut self, matchers: &[Matcher], look: Look, before: i64, after: i64, between: Between) -> usize {
+    /// Notes that samples are needed from so long before the instants looked at to so long after them.
+    fn want(
+        &mut self,
+        matchers: &[Matcher],
+        span: Span,
+        look: Look,
+        (before, after): (i64, i64),
+        between: Between,
+    ) -> usize {
+        let reach = self.reach(look, before, after, between);
+        self.context.data.want(matchers, span, reach)
+    }
+
+    fn reach(&self, look: Look, before: i64, after: i64, between: Between) -> Reach {
+        let is_fixed = between.is_fixed || look.fixed.is_some();
         let (first, last) = (look.from(between.first), look.from(between.last));
-        self.context.data.want(matchers, first.saturating_sub(before), last.saturating_add(after))
+        let Times { start, end, .. } = self.context.times;
+        let (first, last) = if is_fixed { (first, last) } else { (first - start, last - end) };
+        Reach { is_fixed, first, last, before, after }
     }
 }
 

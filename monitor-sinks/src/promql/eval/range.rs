@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     Context, Table,
-    data::{Stored, seek},
-    selector::{Look, number},
+    data::{View, seek},
+    selector::Look,
     subquery::Subquery,
 };
 use crate::promql::{error::Error, histogram::Histogram, syntax::RangeMode};
@@ -18,13 +18,10 @@ pub(super) enum Range {
 
 /// A selector with a range.
 pub(super) struct Selected {
-    set: usize,
     look: Look,
     pub(super) length: i64,
     pub(super) mode: RangeMode,
-    table: Table,
-    series: Option<Arc<[Stored]>>,
-    cursors: Vec<Cursor>,
+    view: View<Cursor>,
 }
 
 /// The places of the first sample inside and of the first one after it.
@@ -61,7 +58,7 @@ impl Range {
 
     pub(super) fn series(&self) -> &Table {
         match self {
-            Self::Selected(selected) => &selected.table,
+            Self::Selected(selected) => &selected.view.table,
             Self::Subquery(subquery) => subquery.series(),
         }
     }
@@ -86,22 +83,19 @@ impl Range {
 
 impl Selected {
     pub(super) fn new(set: usize, look: Look, length: i64, mode: RangeMode) -> Self {
-        Self { set, look, length, mode, table: Table::default(), series: None, cursors: Vec::new() }
+        Self { look, length, mode, view: View::new(set) }
     }
 
     fn move_to(&mut self, start: i64, end: i64, context: &mut Context) -> Result<(), Error> {
-        let series = self.series.get_or_insert_with(|| context.data.series(self.set));
-        self.cursors.resize(series.len(), Cursor::default());
-        if self.table.len() == 0 {
-            number(&mut self.table, series, false);
-        }
+        self.view.renew(&context.data);
+        let View { series, cursors, .. } = &mut self.view;
         let lookback = context.times.lookback;
         let (start, end) = match self.mode {
             RangeMode::Plain => (start, end),
             RangeMode::Anchored => (start - lookback, end),
             RangeMode::Smoothed => (start - lookback, end + lookback),
         };
-        for (stored, cursor) in series.iter().zip(&mut self.cursors) {
+        for (stored, cursor) in series.iter().zip(cursors) {
             cursor.floats = (seek(&stored.floats, cursor.floats.0, start), seek(&stored.floats, cursor.floats.1, end));
             let histograms = &stored.histograms;
             cursor.histograms =
@@ -114,9 +108,10 @@ impl Selected {
     }
 
     fn samples(&self) -> Vec<Samples<'_>> {
-        let series = self.series.iter().flat_map(|series| series.iter()).zip(&self.cursors).enumerate();
+        let View { series, cursors, ids, .. } = &self.view;
+        let series = series.iter().zip(cursors).zip(ids);
         series
-            .map(|(id, (stored, cursor))| Samples {
+            .map(|((stored, cursor), &id)| Samples {
                 id,
                 floats: &stored.floats[cursor.floats.0..cursor.floats.1.max(cursor.floats.0)],
                 histograms: &stored.histograms[cursor.histograms.0..cursor.histograms.1.max(cursor.histograms.0)],

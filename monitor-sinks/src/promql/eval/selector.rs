@@ -1,11 +1,8 @@
 //! Instant selectors: the newest sample of each series.
 
-use std::sync::Arc;
-
 use super::{
     Context, Node, Sample, Table, Vector,
-    data::{Stored, seek},
-    table::Meta,
+    data::{Stored, View, seek},
 };
 use crate::promql::{error::Error, function::interpolate, value::Value};
 
@@ -19,16 +16,14 @@ pub(super) struct Look {
 
 /// A selector of the newest samples.
 pub(super) struct Selector {
-    set: usize,
     look: Look,
     smoothed: bool,
-    table: Table,
-    series: Option<Arc<[Stored]>>,
-    cursors: Vec<Cursor>,
+    view: View<Cursor>,
 }
 
+/// The places of the newest samples.
 #[derive(Debug, Clone, Copy, Default)]
-struct Cursor {
+pub(super) struct Cursor {
     floats: usize,
     histograms: usize,
 }
@@ -47,19 +42,16 @@ impl Look {
 
 impl Selector {
     pub(super) fn new(set: usize, look: Look, smoothed: bool) -> Self {
-        Self { set, look, smoothed, table: Table::default(), series: None, cursors: Vec::new() }
+        Self { look, smoothed, view: View::new(set) }
     }
 
     /// The newest sample of each series, with its time.
     pub(super) fn newest(&mut self, at: i64, context: &mut Context) -> Result<Vec<(i64, Sample)>, Error> {
-        let series = self.series.get_or_insert_with(|| context.data.series(self.set)).clone();
-        self.cursors.resize(series.len(), Cursor::default());
-        if self.table.len() == 0 {
-            number(&mut self.table, &series, false);
-        }
+        self.view.renew(&context.data);
+        let View { series, ids, cursors, .. } = &mut self.view;
         let (to, lookback) = (self.look.from(at), context.times.lookback);
         let mut found = Vec::with_capacity(series.len());
-        for (id, (stored, cursor)) in series.iter().zip(&mut self.cursors).enumerate() {
+        for ((stored, cursor), &mut id) in series.iter().zip(cursors).zip(ids) {
             let sample = if self.smoothed {
                 smooth(stored, to, lookback)?.map(|value| (to, Value::Float(value)))
             } else {
@@ -72,14 +64,8 @@ impl Selector {
     }
 }
 
-/// Gives the series of a set the numbers of their places.
-pub(super) fn number(table: &mut Table, series: &[Stored], drop_name: bool) {
-    for stored in series {
-        table.intern(Meta { labels: stored.labels.clone(), drop_name });
-    }
-}
-
-fn newest(stored: &Stored, cursor: &mut Cursor, to: i64, lookback: i64) -> Option<(i64, Value)> {
+/// The newest sample at `to`, if it is not out of date.
+pub(super) fn newest(stored: &Stored, cursor: &mut Cursor, to: i64, lookback: i64) -> Option<(i64, Value)> {
     cursor.floats = seek(&stored.floats, cursor.floats, to);
     cursor.histograms = seek(&stored.histograms, cursor.histograms, to);
     let float = cursor.floats.checked_sub(1).map(|at| stored.floats[at]);
@@ -117,7 +103,7 @@ impl Node for Selector {
     }
 
     fn series(&self) -> &Table {
-        &self.table
+        &self.view.table
     }
 }
 
@@ -131,13 +117,13 @@ impl Node for Timestamps {
     fn eval(&mut self, at: i64, context: &mut Context) -> Vector {
         let newest = self.selector.newest(at, context)?;
         for (_, sample) in &newest {
-            self.selector.table.drop_name(sample.id);
+            self.selector.view.table.drop_name(sample.id);
         }
         let seconds = |(time, sample): (i64, Sample)| Sample { value: Value::Float(time as f64 / 1000.0), ..sample };
         Ok(newest.into_iter().map(seconds).collect())
     }
 
     fn series(&self) -> &Table {
-        &self.selector.table
+        &self.selector.view.table
     }
 }

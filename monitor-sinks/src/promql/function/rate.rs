@@ -94,7 +94,7 @@ impl Change {
         let floats = window.floats;
         let (first, last) = (floats[0], floats[floats.len() - 1]);
         let mut value = last.1 - first.1;
-        if counter {
+        if counter && !window.never_falls {
             value += floats.windows(2).filter(|pair| pair[1].1 < pair[0].1).map(|pair| pair[0].1).sum::<f64>();
         }
         let from_zero = (value > 0.0 && first.1 >= 0.0).then_some((first.1, value));

@@ -21,6 +21,8 @@ pub(crate) type WindowFunction = fn(&Window<'_>) -> Result<Option<Value>, Error>
 pub(crate) struct Window<'a> {
     pub(crate) floats: &'a [(i64, f64)],
     pub(crate) histograms: &'a [(i64, Arc<Histogram>)],
+    /// Whether it is known that no number is smaller than the one before it.
+    pub(crate) never_falls: bool,
     pub(crate) start: i64,
     pub(crate) end: i64,
     /// The instant of evaluation.

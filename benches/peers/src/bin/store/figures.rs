@@ -7,6 +7,7 @@ use crate::{
     load::{FUNCTIONS, SCALARS},
     measure::Times,
     ours::{Filled, Questions},
+    promql,
     report::{Bound, Report, number},
 };
 
@@ -31,6 +32,9 @@ pub(crate) fn report(measured: &Measured) -> Report {
             asking(&mut report, with, measured.prometheus.as_ref());
             deleting(&mut report, with);
         }
+    }
+    if !measured.promql.is_empty() {
+        promql::report(&mut report, &measured.promql);
     }
     if let Some(seed) = &measured.seed {
         of_seed(&mut report, seed);

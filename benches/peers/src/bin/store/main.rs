@@ -8,6 +8,7 @@ mod load;
 mod measure;
 mod ours;
 mod prometheus;
+mod promql;
 mod report;
 mod seed;
 
@@ -21,7 +22,7 @@ use clap::{Parser, ValueEnum};
 
 use self::{
     load::{DAY, Grid, HOUR},
-    prometheus::{Prometheus, Received},
+    prometheus::{Asked, Prometheus, Received},
     seed::Taken,
 };
 
@@ -43,6 +44,9 @@ struct Options {
     /// Leaves histograms out, and what is asked of them.
     #[arg(long)]
     no_histograms: bool,
+    /// Measures questions in PromQL alone.
+    #[arg(long, conflicts_with_all = ["only", "no_histograms"])]
+    promql: bool,
     /// Writes the figures to this file, if nothing was left out.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -65,6 +69,8 @@ struct Measured {
     ours: Option<Ours>,
     seed: Option<Seed>,
     prometheus: Option<Peer>,
+    /// Questions in PromQL to ours and to Prometheus.
+    promql: Vec<promql::Answered>,
 }
 
 #[derive(Debug)]
@@ -130,6 +136,9 @@ fn run(options: &Options) -> Outcome<()> {
 
 fn measure(options: &Options, target: &Path, folder: &Path) -> Outcome<Measured> {
     let flushes = options.flushes.unwrap_or(if options.quick { DAY / 3 } else { DAY });
+    if options.promql {
+        return Measured::promql(target, folder, flushes);
+    }
     let is_wanted = |system| options.only.is_none_or(|only| only == system);
     let mut measured = Measured { flushes, ..Measured::default() };
     if is_wanted(System::Ours) {
@@ -140,7 +149,13 @@ fn measure(options: &Options, target: &Path, folder: &Path) -> Outcome<Measured>
     }
     if is_wanted(System::Prometheus) {
         match Prometheus::find(target) {
-            Ok(program) => measured.prometheus = Some(Peer::measure(&program, folder, flushes, options.no_histograms)?),
+            Ok(program) => {
+                let fine =
+                    measured.ours.as_ref().and_then(|ours| ours.histograms.as_ref()).map(|with| &*with.fine.path);
+                let mut peer = Peer::measure(&program, folder, flushes, options.no_histograms, fine)?;
+                measured.promql = peer.histograms.iter_mut().flatten().flat_map(|with| with.promql.drain(..)).collect();
+                measured.prometheus = Some(peer);
+            }
             Err(error) => eprintln!("store: SKIPPED, all that is measured against Prometheus: {error}"),
         }
     }
@@ -148,6 +163,15 @@ fn measure(options: &Options, target: &Path, folder: &Path) -> Outcome<Measured>
 }
 
 impl Measured {
+    /// Fills both systems with the load that has histograms in fine buckets, and asks them.
+    fn promql(target: &Path, folder: &Path, flushes: usize) -> Outcome<Self> {
+        let program = Prometheus::find(target)?;
+        let ours = ours::fill(folder, Some(Grid::Fine), flushes)?;
+        let asked = Asked { questions: false, beside: Some(&ours.path) };
+        let received = program.receive(folder, Some(Grid::Fine), flushes, asked)?;
+        Ok(Self { flushes, promql: received.promql, ..Self::default() })
+    }
+
     /// Whether nothing was left out.
     fn is_complete(&self) -> bool {
         let ours = self.ours.as_ref().and_then(|ours| ours.histograms.as_ref());
@@ -187,10 +211,17 @@ impl Seed {
 }
 
 impl Peer {
-    fn measure(program: &Prometheus, folder: &Path, flushes: usize, no_histograms: bool) -> Outcome<Self> {
-        let scalars = program.receive(folder, None, flushes)?;
-        let with = |grid| program.receive(folder, Some(grid), flushes);
-        let histograms = if no_histograms { None } else { Some([with(Grid::Coarse)?, with(Grid::Fine)?]) };
+    /// `fine` is where our store with histograms in fine buckets lies, to be asked beside Prometheus with the same.
+    fn measure(
+        program: &Prometheus,
+        folder: &Path,
+        flushes: usize,
+        no_histograms: bool,
+        fine: Option<&Path>,
+    ) -> Outcome<Self> {
+        let scalars = program.receive(folder, None, flushes, Asked::default())?;
+        let with = |grid, beside| program.receive(folder, Some(grid), flushes, Asked { questions: true, beside });
+        let histograms = if no_histograms { None } else { Some([with(Grid::Coarse, None)?, with(Grid::Fine, fine)?]) };
         Ok(Self { version: program.version.clone(), scalars, histograms })
     }
 }

@@ -35,6 +35,12 @@ impl Times {
         taken
     }
 
+    /// Adds the times of `more`.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.clock.extend(more.clock);
+        self.processor.extend(more.processor);
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.clock.len()
     }

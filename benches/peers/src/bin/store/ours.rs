@@ -164,19 +164,21 @@ fn at(us: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(us.unsigned_abs())
 }
 
-/// The slices in which the hour that expired first is deleted.
+/// The slices in which the hour that expired first is deleted, from a copy: the store is asked again later.
 pub(crate) fn expire(filled: &Filled) -> Outcome<Times> {
+    let path = filled.path.with_extension("expired");
+    std::fs::copy(&filled.path, &path)?;
     // What is due besides is done first.
-    let mut recorder = open(&filled.path, filled.end_us, Retention::default())?;
+    let mut recorder = open(&path, filled.end_us, Retention::default())?;
     while recorder.upkeep(filled.end_us)? {}
     recorder.close()?;
     let kept = Duration::from_micros((filled.end_us - START_US - HOUR_US).unsigned_abs());
-    let mut recorder = open(&filled.path, filled.end_us, Retention::default().raw(kept))?;
+    let mut recorder = open(&path, filled.end_us, Retention::default().raw(kept))?;
     let mut slices = Times::default();
-    let before = segments(&filled.path)?;
+    let before = segments(&path)?;
     while slices.take(|| recorder.upkeep(filled.end_us))? {}
     recorder.close()?;
-    if segments(&filled.path)? < before { Ok(slices) } else { Err("nothing expired".into()) }
+    if segments(&path)? < before { Ok(slices) } else { Err("nothing expired".into()) }
 }
 
 /// Segments at full resolution.

@@ -21,6 +21,7 @@ use crate::{
     Outcome,
     load::{Grid, Load, SCALARS},
     measure::{Times, bytes},
+    promql::{self, Answered},
 };
 
 /// How long the server may take to start or to come to rest.
@@ -49,6 +50,17 @@ pub(crate) struct Received {
     pub(crate) blocks: usize,
     /// Answers to [`QUESTIONS`], in their order.
     pub(crate) questions: Vec<Times>,
+    /// Questions in PromQL to it and to us, if it was given the path of our store.
+    pub(crate) promql: Vec<Answered>,
+}
+
+/// What a server is asked that has received a load.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked<'a> {
+    /// Whether it is asked [`QUESTIONS`].
+    pub(crate) questions: bool,
+    /// The store of ours that is asked in PromQL beside it.
+    pub(crate) beside: Option<&'a Path>,
 }
 
 /// What is asked, as in `ours::Questions`.
@@ -66,8 +78,14 @@ impl Prometheus {
         Ok(Self { version: package::version(&program)?, program })
     }
 
-    /// Sends it `flushes` flushes of the load, into an empty folder of its own below `folder`.
-    pub(crate) fn receive(&self, folder: &Path, grid: Option<Grid>, flushes: usize) -> Outcome<Received> {
+    /// Sends it `flushes` flushes of the load, into an empty folder of its own below `folder`, and asks it.
+    pub(crate) fn receive(
+        &self,
+        folder: &Path,
+        grid: Option<Grid>,
+        flushes: usize,
+        asked: Asked<'_>,
+    ) -> Outcome<Received> {
         let folder = folder.join("prometheus");
         fs::create_dir(&folder)?;
         let mut server = Server::start(&self.program, &folder)?;
@@ -86,9 +104,14 @@ impl Prometheus {
         }
         eprintln!("prometheus: waiting until it has compacted all");
         server.rest()?;
-        let questions = if grid.is_some() { server.ask(load.at_us())? } else { Vec::new() };
+        let questions = if asked.questions { server.ask(load.at_us())? } else { Vec::new() };
+        let promql = match asked.beside {
+            Some(ours) => promql::ask(ours, load.at_us(), &server.address)?,
+            None => Vec::new(),
+        };
         let snapshot = server.snapshot()?;
-        let received = Received { times, bytes: bytes(&snapshot), blocks: fs::read_dir(&snapshot)?.count(), questions };
+        let blocks = fs::read_dir(&snapshot)?.count();
+        let received = Received { times, bytes: bytes(&snapshot), blocks, questions, promql };
         let scalars = if grid.is_none() { samples(&snapshot)? } else { (flushes * SCALARS) as u64 };
         drop(server);
         fs::remove_dir_all(folder)?;

@@ -1,0 +1,16 @@
+//! When to give up a question.
+
+use std::time::Instant;
+
+/// An instant, and the clock that tells when it has come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) clock: fn() -> Instant,
+}
+
+impl Deadline {
+    pub(crate) fn is_over(self) -> bool {
+        (self.clock)() >= self.at
+    }
+}
