@@ -15,9 +15,8 @@ use common::{
     Random,
     damaged::{self, SERIES},
     scraped,
-    tape::{HOUR, MINUTE, START, Tape, time},
+    tape::{HOUR, MINUTE, START, Tape},
 };
-use monitor_core::MetricKind;
 use monitor_sinks::{
     Retention, Store, StoreSource,
     promql::{Data, Error, Labels, Memory, Query, Select, Series, Source, selector},
