@@ -1,7 +1,7 @@
 //! PromQL over a store: the series of the file as a source of the engine, and questions to it.
 //!
 //! - `grid`: the instants that series have samples at. `sample`: what they are. `bucket`: histograms.
-//! - `read`: reading it; `short`: short names.
+//! - `read`: reading it; `short`: short names. `now`: what a recording has not stored yet.
 //!
 //! Counters and gauges have their stored names, labels, and the label `service`. Histograms and timers are native
 //! histograms; `NAME_count` and `NAME_sum` are their parts as numbers, where no metric is called so. Of two metrics of one
@@ -12,6 +12,7 @@
 
 mod bucket;
 mod grid;
+mod now;
 mod read;
 mod sample;
 mod short;
@@ -23,12 +24,15 @@ use std::{
 
 use monitor_core::MetricKind;
 
-use self::read::{Part, Wanted, is_plain};
+use self::{
+    now::{Known, Now},
+    read::{Part, Wanted, is_plain},
+};
 use crate::{
     error,
     promql::{self, Answer, Data, Labels, Metadata, Query, Select, Series, Source, check_names},
     query::Alias,
-    runtime::Monitor,
+    runtime::{Current, Live, Monitor},
     store::{Reader, Store, StoredSeries, Window},
     util::time::{from_micros, to_micros},
 };
@@ -37,9 +41,16 @@ use crate::{
 ///
 /// Each selector of a question opens the file anew, so a source never stands in the way of a recording. What was damaged
 /// is missing from the answer; [`Store::check`] tells of it.
+///
+/// The source of a [`Monitor`] also has what is recorded and not stored yet: for a question that reaches up to now, or to
+/// two seconds ago, it asks the background thread for the values of this moment, which become the last sample of each
+/// series, at the end of what is asked. What is stored later is the same, and counted once. A thread that does not answer
+/// within a second, such as while the file is locked, is not waited for; then the answer is of what is stored.
 #[derive(Debug, Clone)]
 pub struct StoreSource {
     store: Store,
+    /// The recording that goes on, where it is to be asked as well.
+    live: Option<Live>,
 }
 
 /// A question in PromQL to a store; see [`Store::promql`].
@@ -80,15 +91,36 @@ impl Store {
     /// The store as a source of series, for [`promql::Query`] with limits of its own.
     #[must_use]
     pub fn promql_source(&self) -> StoreSource {
-        StoreSource { store: self.clone() }
+        StoreSource { store: self.clone(), live: None }
     }
 }
 
 impl Monitor {
-    /// A question in PromQL on what has been stored; see [`Store::promql`]. Call [`flush`](Self::flush) before to include
-    /// the current interval.
+    /// A question in PromQL on everything that was recorded up to now, stored or not; see [`Store::promql`] for the rest.
+    /// Without what is not stored yet: `monitor.store().promql(...)`.
+    ///
+    /// Cost: beside that of the store, the background thread reads all cells once for each selector that reaches up to
+    /// now, about a microsecond for each thread and call site that was used since the last time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("metrics.db");
+    /// let monitor = monitor_sinks::Monitor::builder().sqlite(path).start()?;
+    /// monitor_core::counter!("rows_total", 3);
+    /// assert_eq!(monitor.promql("rows_total").newest()?.first_float(), Some(3.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn promql(&self, text: impl Into<String>) -> Question {
-        self.store().promql(text)
+        Question { source: self.promql_source(), text: text.into(), within: None }
+    }
+
+    /// What was recorded up to now, stored or not, as a source of series: for [`promql::Query`] with limits of its own, or
+    /// for a server.
+    #[must_use]
+    pub fn promql_source(&self) -> StoreSource {
+        StoreSource { live: Some(self.live()), ..self.store().promql_source() }
     }
 }
 
@@ -154,18 +186,21 @@ impl Question {
 }
 
 impl StoreSource {
-    /// The newest instant that there is something of.
+    /// The newest instant that there is something of; now, while the recording goes on that is asked as well.
     ///
     /// # Errors
     ///
     /// If the store cannot be read.
     pub fn newest(&self) -> Result<Option<SystemTime>, error::Error> {
+        if self.live.is_some() {
+            return Ok(Some(SystemTime::now()));
+        }
         Ok(self.store.reader()?.covered()?.map(|covered| from_micros(covered.until)))
     }
 
     /// All names that a selector may ask for.
     fn names(&self) -> Result<Vec<String>, error::Error> {
-        let all = self.store.reader()?.series(None)?;
+        let all = self.all_series()?;
         let mut names: Vec<String> = Alias::known(&all).map(str::to_owned).collect();
         for series in &all {
             names.push(series.name.clone());
@@ -178,12 +213,21 @@ impl StoreSource {
         Ok(names)
     }
 
+    /// All series, ordered by name.
+    fn all_series(&self) -> Result<Vec<StoredSeries>, error::Error> {
+        let now = self.live.as_ref().and_then(Now::of_all);
+        Ok(known(&self.store.reader()?, now.as_ref(), None)?.into_iter().map(|(series, _)| series).collect())
+    }
+
     fn read(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), error::Error> {
+        // Before the file is opened, so that every row that belongs to the moment is found.
+        let now = self.live.as_ref().and_then(|live| Now::take(live, select, millis(SystemTime::now())));
         let reader = self.store.reader()?;
         // A sample counts at the millisecond that it lies in.
         let micros = |millis: i64| millis.saturating_add(1).saturating_mul(1_000).saturating_sub(1);
-        let window = Window { after: micros(select.from), until: micros(select.to) };
-        let wanted = wanted(&reader, select)?;
+        let after = micros(select.from);
+        let window = now.as_ref().map_or(Window { after, until: micros(select.to) }, |now| now.window(after));
+        let wanted = wanted(&reader, now.as_ref(), select)?;
         if let Some(alias) = select.name().filter(|_| wanted.is_empty()).and_then(Alias::find) {
             for series in short::series(&reader, window, alias)? {
                 if select.wants(series.labels()) && give(series).is_break() {
@@ -193,7 +237,7 @@ impl StoreSource {
             return Ok(());
         }
         let asked = wanted.into_iter().filter(|wanted| select.wants(&wanted.labels)).collect();
-        read::read(&reader, window, asked, give)
+        read::read(&reader, window, now.as_ref(), asked, give)
     }
 }
 
@@ -207,7 +251,7 @@ impl Source for StoreSource {
     }
 
     fn metadata(&self) -> Result<Vec<Metadata>, promql::Error> {
-        let series = self.store.reader().and_then(|reader| reader.series(None)).map_err(promql::Error::from_source)?;
+        let series = self.all_series().map_err(promql::Error::from_source)?;
         let mut all: Vec<Metadata> = Vec::new();
         for series in series {
             let kind = match series.kind {
@@ -228,16 +272,21 @@ impl Source for StoreSource {
 const PARTS: [(&str, Part); 2] = [("_count", Part::Count), ("_sum", Part::Sum)];
 
 /// The series called as the selector says; all of them, if it does not.
-fn wanted(reader: &Reader, select: &Select<'_>) -> Result<Vec<Wanted>, error::Error> {
+fn wanted(reader: &Reader, now: Option<&Now>, select: &Select<'_>) -> Result<Vec<Wanted>, error::Error> {
     let Some(name) = select.name() else {
-        let whole =
-            |stored: StoredSeries| Wanted { labels: labels_of(&stored, &stored.name), stored, part: Part::Whole };
-        return Ok(reader.series(None)?.into_iter().map(whole).collect());
+        let whole = |(stored, current): (StoredSeries, Option<Current>)| Wanted {
+            labels: labels_of(&stored, &stored.name),
+            stored,
+            part: Part::Whole,
+            current,
+        };
+        return Ok(known(reader, now, None)?.into_iter().map(whole).collect());
     };
     let called = |metric: &str, part: Part| -> Result<Vec<Wanted>, error::Error> {
-        let stored = reader.series(Some(&[metric]))?.into_iter();
-        let stored = stored.filter(|series| part == Part::Whole || !is_plain(series));
-        Ok(stored.map(|stored| Wanted { labels: labels_of(&stored, name), stored, part }).collect())
+        let found = known(reader, now, Some(metric))?.into_iter();
+        let found = found.filter(|(series, _)| part == Part::Whole || !is_plain(series));
+        let labels = |series: &StoredSeries| labels_of(series, name);
+        Ok(found.map(|(stored, current)| Wanted { labels: labels(&stored), stored, part, current }).collect())
     };
     let whole = called(name, Part::Whole)?;
     if !whole.is_empty() {
@@ -249,6 +298,27 @@ fn wanted(reader: &Reader, select: &Select<'_>) -> Result<Vec<Wanted>, error::Er
         }
     }
     Ok(Vec::new())
+}
+
+/// The series of a metric, or all, ordered by name, each with its current value where there is a moment.
+fn known(
+    reader: &Reader,
+    now: Option<&Now>,
+    metric: Option<&str>,
+) -> Result<Vec<(StoredSeries, Option<Current>)>, error::Error> {
+    let stored = reader.series(metric.as_ref().map(std::slice::from_ref))?;
+    let Some(now) = now else { return Ok(stored.into_iter().map(|series| (series, None)).collect()) };
+    let mut current = now.values(metric);
+    let mut all: Vec<_> = stored
+        .into_iter()
+        .map(|series| {
+            let value = current.remove(&Known::of_stored(&series));
+            (series, value)
+        })
+        .collect();
+    all.extend(current.into_iter().map(|(key, value)| (key.into_series(), Some(value))));
+    all.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+    Ok(all)
 }
 
 /// The labels of a series under a name. A label of its own called `service` comes before the service.

@@ -10,11 +10,13 @@ use monitor_core::MetricKind;
 use super::{
     bucket::Sums,
     grid::{Grid, HELD_US},
+    now::Now,
     sample::{floats, histograms},
 };
 use crate::{
     error::Error,
     promql::{Labels, Series},
+    runtime::Current,
     store::{Detail, Entry, Found, Owned, Reader, StoredSeries, Tier, Told, Window},
 };
 
@@ -24,12 +26,17 @@ const BATCH: usize = 200_000;
 /// How many samples of a number a histogram weighs as much as.
 const HISTOGRAM: usize = 16;
 
+/// The number of a series that the store does not have yet.
+pub(super) const NOT_STORED: u64 = 0;
+
 /// A series, and what it is called in the answer.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) stored: StoredSeries,
     pub(super) labels: Labels,
     pub(super) part: Part,
+    /// What it is now, if that is known.
+    pub(super) current: Option<Current>,
 }
 
 /// What of a series is wanted.
@@ -42,10 +49,12 @@ pub(super) enum Part {
     Sum,
 }
 
-/// Gives the samples of each series in a window, until `give` breaks.
+/// Gives the samples of each series in a window, until `give` breaks; with the values of a moment at the end, if there is
+/// one.
 pub(super) fn read(
     reader: &Reader,
     window: Window,
+    now: Option<&Now>,
     mut wanted: Vec<Wanted>,
     give: &mut dyn FnMut(Series) -> ControlFlow<()>,
 ) -> Result<(), Error> {
@@ -58,11 +67,20 @@ pub(super) fn read(
     for batch in batches(0..lasting, grid.len() * HISTOGRAM).chain(batches(lasting..wanted.len(), grid.len())) {
         let batch = &wanted[batch];
         let mut read = entries(reader, window, &grid, batch)?;
-        let before = if is_plain(&batch[0].stored) { Vec::new() } else { before(reader, window, &grid, batch)? };
+        let is_plain = is_plain(&batch[0].stored);
+        let before = if is_plain { Vec::new() } else { before(reader, window, &grid, batch)? };
+        let recorded = match now {
+            Some(now) if !is_plain => recorded(reader, now.run(), now.recording(), batch)?,
+            _ => Vec::new(),
+        };
         for (place, wanted) in batch.iter().enumerate() {
             let entries = std::mem::take(&mut read[place]);
             let nothing = Sums::default();
-            if give(series(wanted, &entries, &grid, before.get(place).unwrap_or(&nothing))).is_break() {
+            let [before, recorded] = [&before, &recorded].map(|sums| sums.get(place).unwrap_or(&nothing));
+            let now = now.zip(wanted.current.as_ref());
+            if give(series(wanted, &entries, &grid, before, now.map(|(now, current)| (now, current, recorded))))
+                .is_break()
+            {
                 return Ok(());
             }
         }
@@ -97,17 +115,22 @@ fn entries(reader: &Reader, window: Window, grid: &Grid, batch: &[Wanted]) -> Re
 
 /// What each histogram had recorded before the window, in the recording that the window begins in.
 fn before(reader: &Reader, window: Window, grid: &Grid, batch: &[Wanted]) -> Result<Vec<Sums>, Error> {
-    let mut sums: Vec<Sums> = batch.iter().map(|_| Sums::default()).collect();
-    let Some(first) = grid.first_run() else { return Ok(sums) };
+    let Some(first) = grid.first_run() else { return Ok(Vec::new()) };
     let begun = i64::try_from(first).unwrap_or(i64::MIN);
     let earlier = Window { after: begun.saturating_sub(1), until: window.after.saturating_sub(HELD_US) };
-    if earlier.after >= earlier.until {
+    recorded(reader, first, earlier, batch)
+}
+
+/// What each histogram recorded in a window of one recording.
+fn recorded(reader: &Reader, of: u64, window: Window, batch: &[Wanted]) -> Result<Vec<Sums>, Error> {
+    let mut sums: Vec<Sums> = batch.iter().map(|_| Sums::default()).collect();
+    if window.after >= window.until {
         return Ok(sums);
     }
     let mut buckets = Vec::new();
-    reader.walk(&ids(batch), earlier, Detail::Merged, Tier::Hours, &mut |found| {
+    reader.walk(&ids(batch), window, Detail::Merged, Tier::Hours, &mut |found| {
         if let Found::Entry { place, run, entry: Entry::Distribution(encoded), .. } = found
-            && run == first
+            && run == of
             && encoded.buckets(&mut buckets).is_ok()
         {
             sums[place].add(encoded.sum, &buckets, 1.0);
@@ -116,12 +139,27 @@ fn before(reader: &Reader, window: Window, grid: &Grid, batch: &[Wanted]) -> Res
     Ok(sums)
 }
 
-fn series(wanted: &Wanted, entries: &[Told], grid: &Grid, before: &Sums) -> Series {
+/// A series; the moment at its end comes with what is stored of the recording.
+fn series(
+    wanted: &Wanted,
+    entries: &[Told],
+    grid: &Grid,
+    before: &Sums,
+    now: Option<(&Now, &Current, &Sums)>,
+) -> Series {
     let series = Series::new(wanted.labels.clone());
     if is_plain(&wanted.stored) {
-        return series.with_floats(floats(entries, grid));
+        let mut floats = floats(entries, grid);
+        if let Some((now, current, _)) = now {
+            now.tell_float(&mut floats, current);
+        }
+        return series.with_floats(floats);
     }
-    let histograms = histograms(entries, grid, before).into_iter();
+    let mut histograms = histograms(entries, grid, before);
+    if let Some((now, Current::Distribution(fresh), recorded)) = now {
+        now.tell_histogram(&mut histograms, recorded, fresh);
+    }
+    let histograms = histograms.into_iter();
     match wanted.part {
         Part::Whole => series.with_histograms(histograms),
         // A histogram that ends a series has the marker as its sum.
