@@ -1,16 +1,19 @@
 //! PromQL over a store: the series of the file as a source of the engine, and questions to it.
 //!
-//! - `grid`: the instants that series have samples at. `sample`: what they are. `bucket`: histograms.
+//! - `grid`: the instants that series have samples at. `sample`: what they are. `bucket`: histograms; `classic`:
+//!   the same as counters by `le`.
 //! - `read`: reading it; `short`: short names. `now`: what a recording has not stored yet.
 //!
 //! Counters and gauges have their stored names, labels, and the label `service`. Histograms and timers are native
-//! histograms; `NAME_count` and `NAME_sum` are their parts as numbers, where no metric is called so. Of two metrics of one
+//! histograms; `NAME_count`, `NAME_sum` and `NAME_bucket` are their parts as numbers, where no metric is called so, and
+//! only for those who ask by that name. Of two metrics of one
 //! name and different kinds, samples at the same instant count once.
 //!
 //! Invariant: an answer is what a Prometheus server would give that had scraped the program at every flush, as far as the
 //! file holds every flush. Where it holds windows only, these are spread out; see `sample`.
 
 mod bucket;
+mod classic;
 mod grid;
 mod now;
 mod read;
@@ -68,6 +71,11 @@ impl Store {
     /// Counters, gauges, histograms, timers and short names such as `cpu_percent_total` are there under their names, with
     /// their labels and the label `service`. Histograms and timers are native histograms:
     /// `histogram_quantile(0.99, rate(function_calls_duration_seconds[5m]))` needs no `le`.
+    ///
+    /// Dashboards that were written for classic histograms are answered as well: `NAME_count`, `NAME_sum`, and
+    /// `NAME_bucket` with `le` at powers of two. They are there when a question names them, and not listed beside the
+    /// histogram. A quantile of classic buckets is within its octave, that of the native one within 1.6 %; and each
+    /// histogram becomes as many series as it has octaves, 10 to 20 for durations.
     ///
     /// # Examples
     ///
@@ -236,8 +244,12 @@ impl StoreSource {
             }
             return Ok(());
         }
-        let asked = wanted.into_iter().filter(|wanted| select.wants(&wanted.labels)).collect();
-        read::read(&reader, window, now.as_ref(), asked, give)
+        // Whether the edges of a histogram are asked for is seen once there are some.
+        let may_be = |wanted: &Wanted| wanted.part == Part::Buckets || select.wants(&wanted.labels);
+        let asked = wanted.into_iter().filter(may_be).collect();
+        read::read(&reader, window, now.as_ref(), asked, &mut |series| {
+            if select.wants(series.labels()) { give(series) } else { ControlFlow::Continue(()) }
+        })
     }
 }
 
@@ -269,7 +281,7 @@ impl Source for StoreSource {
 }
 
 /// Ends of names that stand for parts of a histogram.
-const PARTS: [(&str, Part); 2] = [("_count", Part::Count), ("_sum", Part::Sum)];
+const PARTS: [(&str, Part); 3] = [("_count", Part::Count), ("_sum", Part::Sum), ("_bucket", Part::Buckets)];
 
 /// The series called as the selector says; all of them, if it does not.
 fn wanted(reader: &Reader, now: Option<&Now>, select: &Select<'_>) -> Result<Vec<Wanted>, error::Error> {

@@ -9,6 +9,7 @@ use monitor_core::MetricKind;
 
 use super::{
     bucket::Sums,
+    classic::Edges,
     grid::{Grid, HELD_US},
     now::Now,
     sample::{floats, histograms},
@@ -47,6 +48,8 @@ pub(super) enum Part {
     Count,
     /// Of a histogram, their sum.
     Sum,
+    /// Of a histogram, how many there were up to each edge: a series an edge.
+    Buckets,
 }
 
 /// Gives the samples of each series in a window, until `give` breaks; with the values of a moment at the end, if there is
@@ -63,6 +66,7 @@ pub(super) fn read(
     }
     wanted.sort_by_key(|wanted| is_plain(&wanted.stored));
     let grid = Grid::read(reader, window)?;
+    let edges = if wanted[0].part == Part::Buckets { edges(reader, window, &grid, &wanted)? } else { Edges::default() };
     let lasting = wanted.partition_point(|wanted| !is_plain(&wanted.stored));
     for batch in batches(0..lasting, grid.len() * HISTOGRAM).chain(batches(lasting..wanted.len(), grid.len())) {
         let batch = &wanted[batch];
@@ -78,10 +82,11 @@ pub(super) fn read(
             let nothing = Sums::default();
             let [before, recorded] = [&before, &recorded].map(|sums| sums.get(place).unwrap_or(&nothing));
             let now = now.zip(wanted.current.as_ref());
-            if give(series(wanted, &entries, &grid, before, now.map(|(now, current)| (now, current, recorded))))
-                .is_break()
-            {
-                return Ok(());
+            let now = now.map(|(now, current)| (now, current, recorded));
+            for series in series(wanted, &entries, &grid, before, now, edges) {
+                if give(series).is_break() {
+                    return Ok(());
+                }
             }
         }
     }
@@ -121,6 +126,31 @@ fn before(reader: &Reader, window: Window, grid: &Grid, batch: &[Wanted]) -> Res
     recorded(reader, first, earlier, batch)
 }
 
+/// The edges of classic buckets: those of everything that was recorded in the recordings that the window touches, so that
+/// a series has all of them from its beginning on.
+fn edges(reader: &Reader, window: Window, grid: &Grid, wanted: &[Wanted]) -> Result<Edges, Error> {
+    let mut edges = Edges::default();
+    for fresh in wanted.iter().filter_map(|wanted| wanted.current.as_ref()) {
+        if let Current::Distribution(fresh) = fresh {
+            edges.widen(fresh.buckets());
+        }
+    }
+    let begun = grid.first_run().map_or(i64::MAX, |run| i64::try_from(run).unwrap_or(i64::MIN)).saturating_sub(1);
+    let reach = Window {
+        after: begun.min(window.after.saturating_sub(HELD_US)),
+        until: window.until.max(grid.until().unwrap_or(i64::MIN)),
+    };
+    let mut buckets = Vec::new();
+    reader.walk(&ids(wanted), reach, Detail::Merged, Tier::Hours, &mut |found| {
+        if let Found::Entry { entry: Entry::Distribution(encoded), .. } = found
+            && encoded.buckets(&mut buckets).is_ok()
+        {
+            edges.widen(&buckets);
+        }
+    })?;
+    Ok(edges)
+}
+
 /// What each histogram recorded in a window of one recording.
 fn recorded(reader: &Reader, of: u64, window: Window, batch: &[Wanted]) -> Result<Vec<Sums>, Error> {
     let mut sums: Vec<Sums> = batch.iter().map(|_| Sums::default()).collect();
@@ -139,35 +169,39 @@ fn recorded(reader: &Reader, of: u64, window: Window, batch: &[Wanted]) -> Resul
     Ok(sums)
 }
 
-/// A series; the moment at its end comes with what is stored of the recording.
+/// The series of what is wanted; the moment at its end comes with what is stored of the recording.
 fn series(
     wanted: &Wanted,
     entries: &[Told],
     grid: &Grid,
     before: &Sums,
     now: Option<(&Now, &Current, &Sums)>,
-) -> Series {
+    edges: Edges,
+) -> Vec<Series> {
     let series = Series::new(wanted.labels.clone());
     if is_plain(&wanted.stored) {
         let mut floats = floats(entries, grid);
         if let Some((now, current, _)) = now {
             now.tell_float(&mut floats, current);
         }
-        return series.with_floats(floats);
+        return vec![series.with_floats(floats)];
     }
     let mut histograms = histograms(entries, grid, before);
     if let Some((now, Current::Distribution(fresh), recorded)) = now {
         now.tell_histogram(&mut histograms, recorded, fresh);
     }
+    if wanted.part == Part::Buckets {
+        return edges.series(&wanted.labels, &histograms);
+    }
     let histograms = histograms.into_iter();
-    match wanted.part {
-        Part::Whole => series.with_histograms(histograms),
+    vec![match wanted.part {
+        Part::Whole | Part::Buckets => series.with_histograms(histograms),
         // A histogram that ends a series has the marker as its sum.
         Part::Count => series.with_floats(histograms.map(|(at, histogram)| {
             (at, if crate::promql::is_stale(histogram.sum()) { histogram.sum() } else { histogram.count() })
         })),
         Part::Sum => series.with_floats(histograms.map(|(at, histogram)| (at, histogram.sum()))),
-    }
+    }]
 }
 
 /// Whether a series is of numbers, which full rows repeat.

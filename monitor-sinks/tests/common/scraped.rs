@@ -40,14 +40,14 @@ impl Scraped {
         memory
     }
 
-    fn put(&mut self, labels: &Labels, at: i64, value: f64) {
+    pub(crate) fn put(&mut self, labels: &Labels, at: i64, value: f64) {
         self.0.entry(labels.clone()).or_default().insert(at.div_euclid(1_000), value);
     }
 }
 
 /// What is scraped of one recording.
 pub(crate) struct Target {
-    begun: i64,
+    pub(crate) begun: i64,
     pub(crate) at: i64,
     known: BTreeSet<Labels>,
 }

@@ -23,6 +23,24 @@ const HOSTS: [&str; 3] = ["a", "b", "c"];
 const LIMITS: [(&str, f64); 7] =
     [("0.05", 0.05), ("0.1", 0.1), ("0.25", 0.25), ("0.5", 0.5), ("1", 1.0), ("2.5", 2.5), ("+Inf", f64::INFINITY)];
 
+/// The edges of our own histogram, as classic ones: those of the octaves from 2 ms to 8 s.
+const EDGES: [(&str, f64); 14] = [
+    ("0.001953125", 0.001_953_125),
+    ("0.00390625", 0.003_906_25),
+    ("0.0078125", 0.007_812_5),
+    ("0.015625", 0.015_625),
+    ("0.03125", 0.031_25),
+    ("0.0625", 0.0625),
+    ("0.125", 0.125),
+    ("0.25", 0.25),
+    ("0.5", 0.5),
+    ("1.0", 1.0),
+    ("2.0", 2.0),
+    ("4.0", 4.0),
+    ("8.0", 8.0),
+    ("+Inf", f64::INFINITY),
+];
+
 /// When nothing records, in minutes from the start: for less than a lookback, and for more.
 const DOWN: [(i64, i64); 2] = [(37, 40), (71, 79)];
 
@@ -93,6 +111,7 @@ impl Shop {
             self.gauge(at, "capacity", &[("host", host)], capacity);
             self.gauge(at, "phase", &[("host", host)], random.below(5) as f64);
             self.gauge(at, "build_info", &[("host", host), ("version", if host == "c" { "2.0" } else { "1.9" })], 1.0);
+            self.parses(at, host, if is_busy { random.below(9) } else { 0 }, random);
             self.latencies(at, host, if is_busy { random.below(9) } else { 0 }, random);
         }
         for (room, name) in ["east", "north", "south\nwing", "west"].into_iter().enumerate() {
@@ -120,6 +139,36 @@ impl Shop {
         }
         self.count(at, "latency_seconds_count", &[("host", host)], count as f64);
         self.count(at, "latency_seconds_sum", &[("host", host)], latencies.iter().sum());
+    }
+
+    /// A histogram of ours, and what it is as a classic one. A recording begins with its smallest and its largest value.
+    fn parses(&mut self, at: i64, host: &str, count: usize, random: &mut Random) {
+        let begun = self.target.begun;
+        let is_first = self.target.at == begun;
+        let mut parses: Vec<f64> = (0..count).map(|_| 0.002 + 7.9 * unit(random).powi(3)).collect();
+        if is_first {
+            parses.extend([0.001_98, 7.99]);
+        }
+        for seconds in &parses {
+            self.tape.registry.record(MetricKind::Timer, "parse_seconds", &[("host", host)], *seconds);
+        }
+        let edges = EDGES.map(|(edge, upper)| ("parse_seconds_bucket", vec![("host", host), ("le", edge)], upper));
+        for (name, own, upper) in
+            edges.into_iter().chain([("parse_seconds_count", vec![("host", host)], f64::INFINITY)])
+        {
+            if is_first {
+                self.target.scrape(&mut self.scraped, begun, (name, &own), 0.0, true);
+            }
+            let total = self
+                .totals
+                .entry((
+                    name.to_owned(),
+                    own.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect(),
+                ))
+                .or_default();
+            *total += parses.iter().filter(|seconds| **seconds <= upper).count() as f64;
+            self.target.scrape(&mut self.scraped, at, (name, &own), *total, true);
+        }
     }
 
     fn count(&mut self, at: i64, name: &str, own: &[(&str, &str)], rise: f64) {
