@@ -4,8 +4,8 @@
 //! cargo run --features http --example serve -- 127.0.0.1:9900 60
 //! ```
 //!
-//! The first argument is where it listens, `127.0.0.1:9900` if not said; the second is for how many seconds, a minute if
-//! not said. Nothing of what is seen needs a flush: the server knows what was recorded up to now.
+//! The first argument is where it listens, `127.0.0.1:9900` if not said; the second is for how many seconds, a minute
+//! if not said. Nothing of what is seen needs a flush: the server knows what was recorded up to now.
 
 use std::{
     error::Error,
@@ -18,10 +18,10 @@ use monitored::prelude::*;
 #[monitored]
 fn price(order: u64) -> Result<u64, String> {
     thread::sleep(Duration::from_millis(order % 7));
-    if order % 11 == 0 {
+    if order.is_multiple_of(11) {
         return Err(format!("order {order} has no items"));
     }
-    counter!("orders_priced_total", 1, "kind" => if order % 3 == 0 { "gift" } else { "sale" });
+    counter!("orders_priced_total", 1, "kind" => if order.is_multiple_of(3) { "gift" } else { "sale" });
     Ok(order * 3)
 }
 

@@ -46,12 +46,14 @@ impl Monitor {
     /// # Examples
     ///
     /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use monitor_sinks::{Monitor, http::Token};
     ///
     /// let monitor = Monitor::builder().sqlite("metrics.db").start()?;
-    /// let token = Token::new(std::env::var("METRICS_TOKEN")?).ok_or("a token has at least 32 characters")?;
+    /// let token = Token::new(&std::env::var("METRICS_TOKEN")?).ok_or("a token has at least 32 characters")?;
     /// let server = monitor.server().listen("0.0.0.0:9900".parse()?).token(token).start()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn server(&self) -> Builder {
         Server::builder(self.promql_source())
