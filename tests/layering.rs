@@ -87,6 +87,7 @@ const SINKS: &[Row] = &[
     ("host", &["error", "util", "exposition"]),
     ("runtime", &["error", "util", "store", "query", "host"]),
     ("ask", &["error", "util", "store", "query", "promql", "runtime"]),
+    ("serve", &["http", "runtime"]),
 ];
 
 const CLI: &[Row] = &[

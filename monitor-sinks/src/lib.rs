@@ -4,7 +4,8 @@
 //! one transaction to one SQLite file. Queries open the same file read-only, in this process or in another one.
 //!
 //! ```text
-//! ask       PromQL over a store
+//! serve     a monitor that answers over HTTP
+//! ask       PromQL over a store, and over what is not stored yet
 //! http      the HTTP interface of Prometheus, over any source of series
 //! runtime   Monitor, builder, background thread, schedule
 //! sql       SELECT statements, and the tables that older scripts know
@@ -49,6 +50,8 @@ pub mod promql;
 pub mod query;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod runtime;
+#[cfg(all(feature = "http", any(feature = "sqlite", feature = "sqlite-system")))]
+mod serve;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod sql;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]

@@ -1,223 +1,274 @@
 //! Promise: over a store we answer what Prometheus does that scraped the same program.
 //!
-//! The server is the one of Debian 12, 2.42. What changed since then is kept apart: ranges and the lookback contain their
-//! left edge there, so no edge meets a sample here; and what was backfilled cannot end with a marker there, so series that
-//! end are left out.
+//! The server is the one of Debian 12, 2.42. What changed since then is kept apart, by construction and not by outcome:
+//! ranges, subqueries and the lookback contained their left edge there, so no instant of a question lies where an edge
+//! could meet a sample; and what the table `CHANGED` lists is compared with what the new rules make of it.
 #![cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]
 
 mod common;
 
-use std::{
-    collections::BTreeMap,
-    env,
-    fmt::Write as _,
-    fs,
-    io::{Read, Write as _},
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, path::Path, thread, time::Duration};
 
 use common::{
-    Random, promtool,
-    scraped::{self, Scraped},
-    tape::{MINUTE, START},
+    Random,
+    answer::{When, ours, same, theirs},
+    expression::{EACH, Expression, FEATURES, expressions},
+    prometheus::{Prometheus, prometheus},
+    shop,
+    tape::{MINUTE, START, Tape},
 };
-use monitor_sinks::{
-    Store,
-    promql::{Data, Query, Value},
-};
-use serde_json::Value as Json;
+use monitor_sinks::{StoreSource, promql::Query};
 
-const ASKED: [&str; 60] = [
-    "rows_total",
-    "level",
-    "rows_total{table=~\"a|c\"}",
-    "{table!=\"b\",__name__=\"rows_total\"}",
-    "rate(rows_total[5m])",
-    "rate(rows_total[61s])",
-    "increase(rows_total[17m])",
-    "irate(rows_total[2m])",
-    "idelta(level[2m])",
-    "delta(level[9m])",
-    "deriv(level[11m])",
-    "predict_linear(level[11m], 3600)",
-    "sgn(deriv(level[11m])) * cos(level)",
-    "resets(rows_total[1h])",
-    "changes(level[1h])",
-    "avg_over_time(level[13m])",
-    "min_over_time(level[13m])",
-    "max_over_time(level[13m])",
-    "sum_over_time(level[13m])",
-    "count_over_time(level[13m])",
-    "stddev_over_time(level[13m])",
-    "stdvar_over_time(level[13m])",
-    "quantile_over_time(0.7, level[13m])",
-    "last_over_time(level[13m])",
-    "present_over_time(level[13m])",
-    "sum(rows_total)",
-    "sum by (table) (rate(rows_total[5m]))",
-    "sum without (table) (rows_total)",
-    "avg(rows_total)",
-    "min(rows_total)",
-    "max by (service) (rows_total)",
-    "count(rows_total)",
-    "stddev(rows_total)",
-    "stdvar(rows_total)",
-    "group(rows_total)",
-    "topk(2, rows_total)",
-    "bottomk(1, rate(rows_total[5m]))",
-    "quantile(0.4, rows_total)",
-    "count_values(\"of\", rows_total > bool 100)",
-    "rows_total offset 7m",
-    "rows_total - rows_total offset 3m",
-    "rows_total / on(table) rows_total offset 1m",
-    "rows_total * on(service) group_left level",
-    "rows_total > 50",
-    "rows_total > bool 50",
-    "rows_total > 20 and rows_total < 500",
-    "rows_total{table=\"a\"} or level",
-    "rows_total unless rows_total{table=\"a\"}",
-    "-rows_total ^ 2 % 7",
-    "abs(level - 60)",
-    "clamp(level, 20, 80)",
-    "round(level, 0.5)",
-    "ln(level + 1) + sqrt(level)",
-    "scalar(level) * vector(2)",
-    "absent(rows_total{table=\"z\"})",
-    "label_replace(level, \"x\", \"$1\", \"service\", \"(..).*\")",
-    "sort_desc(rows_total)",
-    "max_over_time(rate(rows_total[2m])[20m:30s])",
-    "avg_over_time(level[20m:1m] offset 4m)",
-    "hour(timestamp(level)) + minute() + time()",
+/// Threads that ask.
+const ASKERS: usize = 4;
+
+/// Instants that an expression is asked at, beside one range.
+const INSTANTS: usize = 2;
+
+/// Beside whole seconds, where subqueries evaluate, and beside the flushes.
+const ASIDE: i64 = 117;
+
+/// Where an answer changed with Prometheus 3: why, when it can be told, the question, and one whose answer by the new rules
+/// is that of the question by the old ones.
+type Changed = (&'static str, Instants, &'static str, &'static str);
+
+/// Instants at which a change can be told.
+#[derive(Debug, Clone, Copy)]
+enum Instants {
+    Any,
+    /// Where a flush lies at the left edge of a range of whole flushes.
+    OfFlushes,
+    /// Where subqueries evaluate.
+    OfMinutes,
+    /// Where a range begins well before a counter does.
+    Late,
+    /// As long after the last flush as a sample is looked back for.
+    FiveMinutesLater,
+}
+
+const LEFT: &str = "the left edge does not belong to a range";
+const LOOKBACK: &str = "the left edge does not belong to the lookback";
+const STEPS: &str = "the left edge does not belong to a subquery";
+const ZERO: &str = "a counter that begins late is extrapolated by half an interval at most";
+const MATCHES: &str = "a second match is refused even if the comparison leaves it out";
+const NAMES: &str = "names are dropped when the question is answered";
+const LINES: &str = "a dot matches the end of a line";
+const ATAN2: &str = "atan2 drops the name";
+const RENAMED: &str = "holt_winters is double_exponential_smoothing";
+
+const CHANGED: &[Changed] = &[
+    (LEFT, Instants::OfFlushes, "count_over_time(level[1m])", "count_over_time(level[60001ms])"),
+    (LEFT, Instants::OfFlushes, "count_over_time(level[1m] offset 2m)", "count_over_time(level[60001ms] offset 2m)"),
+    (LEFT, Instants::OfFlushes, "sum_over_time(temperature[1m])", "sum_over_time(temperature[60001ms])"),
+    (LEFT, Instants::OfFlushes, "avg_over_time(temperature[1m])", "avg_over_time(temperature[60001ms])"),
+    (LEFT, Instants::OfFlushes, "min_over_time(temperature[20s])", "min_over_time(temperature[20001ms])"),
+    (LEFT, Instants::OfFlushes, "max_over_time(temperature[20s])", "max_over_time(temperature[20001ms])"),
+    (LEFT, Instants::OfFlushes, "stddev_over_time(temperature[1m])", "stddev_over_time(temperature[60001ms])"),
+    (LEFT, Instants::OfFlushes, "stdvar_over_time(temperature[1m])", "stdvar_over_time(temperature[60001ms])"),
+    (LEFT, Instants::OfFlushes, "quantile_over_time(0.3, level[1m])", "quantile_over_time(0.3, level[60001ms])"),
+    (LEFT, Instants::OfFlushes, "changes(temperature[1m])", "changes(temperature[60001ms])"),
+    (LEFT, Instants::OfFlushes, "resets(temperature[10m])", "resets(temperature[600001ms])"),
+    (LEFT, Instants::OfFlushes, "deriv(temperature[1m])", "deriv(temperature[60001ms])"),
+    (LEFT, Instants::OfFlushes, "predict_linear(temperature[1m], 60)", "predict_linear(temperature[60001ms], 60)"),
+    (LEFT, Instants::OfFlushes, "idelta(temperature[10s])", "idelta(temperature[10001ms])"),
+    (LEFT, Instants::OfFlushes, "irate(sent_bytes_total[10s])", "irate(sent_bytes_total[10001ms])"),
+    (LOOKBACK, Instants::FiveMinutesLater, "requests_total", "requests_total"),
+    (LOOKBACK, Instants::FiveMinutesLater, "sum(level)", "sum(level)"),
+    (LOOKBACK, Instants::FiveMinutesLater, "absent(level)", "absent(level)"),
+    (STEPS, Instants::OfMinutes, "count_over_time(level[10m:1m])", "count_over_time(level[600001ms:1m])"),
+    (STEPS, Instants::OfMinutes, "sum_over_time(temperature[9m:30s])", "sum_over_time(temperature[540001ms:30s])"),
+    (
+        STEPS,
+        Instants::OfMinutes,
+        "avg_over_time(rate(sent_bytes_total[2m])[10m:1m] offset 3m)",
+        "avg_over_time(rate(sent_bytes_total[2m])[600001ms:1m] offset 3m)",
+    ),
+    (
+        STEPS,
+        Instants::Any,
+        "max_over_time(sum_over_time(temperature[4m:1m])[20m:1m])",
+        "max_over_time(sum_over_time(temperature[240001ms:1m])[20m:1m])",
+    ),
+    (
+        ZERO,
+        Instants::Late,
+        "increase(late_total[20m:130s])",
+        "last_over_time(late_total[20m:130s]) + (last_over_time(late_total[20m:130s]) \
+         - first_over_time(late_total[20m:130s])) * (time() - ts_of_last_over_time(late_total[20m:130s])) \
+         / (ts_of_last_over_time(late_total[20m:130s]) - ts_of_first_over_time(late_total[20m:130s]))",
+    ),
+    (MATCHES, Instants::Any, "temperature > on () vector(1e9)", "vector(0) > 1"),
+    (
+        NAMES,
+        Instants::Any,
+        "count by (__name__) (rate({__name__=~\"requests_total|errors_total\"}[5m]))",
+        "count by () (rate({__name__=~\"requests_total|errors_total\"}[5m]))",
+    ),
+    (
+        NAMES,
+        Instants::Any,
+        "label_replace(rate(requests_total[5m]), \"of\", \"$1\", \"__name__\", \"(.+)\")",
+        "rate(requests_total[5m])",
+    ),
+    (LINES, Instants::Any, "level{room=~\"south.wing\"}", "level{room=~\"south[^\\n]wing\"}"),
+    (LINES, Instants::Any, "level{room!~\".*\"}", "level{room!~\"[^\\n]*\"}"),
+    (
+        LINES,
+        Instants::Any,
+        "label_replace(level, \"to\", \"$1\", \"room\", \"(.).*\")",
+        "label_replace(level, \"to\", \"$1\", \"room\", \"(.)[^\\n]*\")",
+    ),
+    (ATAN2, Instants::Any, "level atan2 2", "label_replace(level atan2 2, \"__name__\", \"level\", \"\", \"\")"),
+    (
+        RENAMED,
+        Instants::Any,
+        "holt_winters(level[10m], 0.5, 0.1)",
+        "double_exponential_smoothing(level[10m], 0.5, 0.1)",
+    ),
 ];
+
+/// A store, and a server that has the same samples.
+struct Pair {
+    source: StoreSource,
+    server: Prometheus,
+}
+
+/// The shop in both, and its recording, which goes on, so that series do not end with it.
+fn shop(folder: &Path, random: &mut Random) -> Option<(Pair, Tape)> {
+    let program = prometheus()?;
+    let (scraped, tape) = shop::record(&folder.join("metrics.db"), random);
+    let server = Prometheus::start(&program, folder);
+    server.write(&scraped);
+    let connection = rusqlite::Connection::open(tape.store().path()).unwrap();
+    let count = |table: &str| -> i64 {
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    assert!(count("segment") > 0 && count("head") > 0, "a part is sealed, and a part is not");
+    Some((Pair { source: tape.store().promql_source(), server }, tape))
+}
 
 #[test]
 fn the_real_prometheus_gives_the_same_answers() {
-    let (Some(promtool), Some(prometheus)) = (promtool(), prometheus()) else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("metrics.db");
     let mut random = Random(0x2_0042);
-    let scraped = scraped::record(&path, &mut random);
-    let server = Server::with(&promtool, &prometheus, folder.path(), &scraped);
-    let source = Store::open_read_only(&path).unwrap().promql_source();
-    let mut compared = 0;
-    for text in ASKED {
-        for _ in 0..10 {
-            let minutes = 20 + (random.next() % 99).cast_signed();
-            let at = (START + minutes * MINUTE) / 1_000 + (random.next() % 60).cast_signed() * 1_000;
-            let ours = Query::new(&source, text).at(at).unwrap();
-            let (ours, theirs) = (by_labels(ours.data()), server.ask(text, at));
-            assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{text} at {at}");
-            for (labels, value) in &ours {
-                let wanted = theirs[labels];
-                let is_near =
-                    (value - wanted).abs() <= 1e-9 * wanted.abs().max(1.0) || value.is_nan() && wanted.is_nan();
-                assert!(is_near, "{text} at {at}: {labels} {value} for {wanted}");
-                compared += 1;
+    let folder = tempfile::tempdir().unwrap();
+    let Some((pair, _tape)) = shop(folder.path(), &mut random) else { return };
+    let asked = expressions(&mut random, each());
+    assert!(asked.len() >= 500, "{}", asked.len());
+    for (feature, _) in FEATURES {
+        let count = asked.iter().filter(|expression| expression.features.contains(feature)).count();
+        assert!(count >= EACH, "{feature}: {count}");
+    }
+    let whens = instants(asked.len(), &mut random);
+    let results: Vec<Compared> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..ASKERS)
+            .map(|asker| {
+                let mine = asked.iter().zip(&whens).skip(asker).step_by(ASKERS);
+                let pair = &pair;
+                scope.spawn(move || Compared::of(pair, mine))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let sum = |count: fn(&Compared) -> usize| results.iter().map(count).sum::<usize>();
+    let (points, answered, refused) = (sum(|all| all.points), sum(|all| all.answered), sum(|all| all.refused));
+    println!(
+        "{} expressions over {} features; {points} points are the same; {answered} questions answered with points, \
+         {refused} refused by both",
+        asked.len(),
+        FEATURES.len()
+    );
+    let faults: Vec<&str> = results.iter().flat_map(|all| &all.faults).map(String::as_str).collect();
+    assert!(faults.is_empty(), "{} differ:\n{}", faults.len(), faults[..faults.len().min(40)].join("\n"));
+    let questions = asked.len() * (INSTANTS + 1);
+    assert!(answered > questions * 3 / 4 && refused < questions / 20, "{answered}, {refused} of {questions}");
+}
+
+#[test]
+fn what_changed_since_is_what_the_new_rules_say() {
+    let mut random = Random(0x2_0043);
+    let folder = tempfile::tempdir().unwrap();
+    let Some((pair, _tape)) = shop(folder.path(), &mut random) else { return };
+    let mut counts = BTreeMap::new();
+    for &(reason, instants, old, new) in CHANGED {
+        // While the shop is open without a break.
+        let second = 1_000 * (20 * 60 + (random.next() % 600).cast_signed());
+        let at = match instants {
+            Instants::Any => START / 1_000 + second + ASIDE,
+            Instants::OfFlushes => START / 1_000 + second / 10_000 * 10_000 + shop::BESIDE / 1_000,
+            Instants::OfMinutes => START / 1_000 + second / 60_000 * 60_000,
+            Instants::Late => START / 1_000 + 1_000 * (70 * 60 + 20) + ASIDE,
+            Instants::FiveMinutesLater => shop::END / 1_000 + 300_000,
+        };
+        let when = When::At(at);
+        let theirs = theirs(&pair.server, old, when);
+        let lookback = Duration::from_millis(300_001);
+        let by_old_rules = ours(&Query::new(&pair.source, new).lookback(lookback), when);
+        let compared = same(&by_old_rules, &theirs, false);
+        assert!(theirs.is_ok() && compared.is_ok(), "{old} at {at}: {compared:?}");
+        let by_new_rules = ours(&Query::new(&pair.source, old), when);
+        assert!(same(&by_new_rules, &theirs, false).is_err(), "{old} at {at} is no different: {theirs:?}");
+        *counts.entry(reason).or_insert(0) += 1;
+    }
+    for (reason, count) in &counts {
+        println!("{reason}: {count} expressions");
+    }
+    let wanted = [
+        (LINES, 3),
+        (ATAN2, 1),
+        (RENAMED, 1),
+        (NAMES, 2),
+        (LEFT, 15),
+        (STEPS, 4),
+        (LOOKBACK, 3),
+        (ZERO, 1),
+        (MATCHES, 1),
+    ];
+    assert_eq!(counts, wanted.into());
+}
+
+fn instants(count: usize, random: &mut Random) -> Vec<[When; INSTANTS + 1]> {
+    let span = (shop::END - START + 7 * MINUTE) / 1_000_000;
+    let mut instant = |from: i64, length: i64| {
+        START / 1_000 + (from + (random.next() % length.unsigned_abs()).cast_signed()) * 1_000 + ASIDE
+    };
+    let one = |_| {
+        let from = instant(0, span / 2);
+        let step = [47_000, 61_000, 300_000, 600_000][usize::try_from(from / 1_000 % 4).unwrap()];
+        [When::At(instant(600, span - 600)), When::At(instant(0, span)), When::Over(from, from + 11 * step, step)]
+    };
+    (0..count).map(one).collect()
+}
+
+/// How many expressions there are for each feature: [`EACH`], or as many as `MONITORED_EXPRESSIONS` says.
+fn each() -> usize {
+    std::env::var("MONITORED_EXPRESSIONS").ok().and_then(|each| each.parse().ok()).unwrap_or(EACH)
+}
+
+/// What came of a number of questions.
+#[derive(Debug, Default)]
+struct Compared {
+    points: usize,
+    answered: usize,
+    refused: usize,
+    faults: Vec<String>,
+}
+
+impl Compared {
+    fn of<'a>(pair: &Pair, asked: impl Iterator<Item = (&'a Expression, &'a [When; INSTANTS + 1])>) -> Self {
+        let mut all = Self::default();
+        for (Expression { text, .. }, whens) in asked {
+            for &when in whens {
+                let (ours, theirs) = (ours(&Query::new(&pair.source, text), when), theirs(&pair.server, text, when));
+                match same(&ours, &theirs, text.starts_with("sort")) {
+                    Ok(points) => {
+                        all.points += points;
+                        all.answered += usize::from(points > 0);
+                        all.refused += usize::from(ours.is_err());
+                    }
+                    Err(fault) => all.faults.push(format!("{text} {when:?}: {fault}")),
+                }
             }
         }
+        all
     }
-    assert!(compared > 600, "{compared}");
-}
-
-fn by_labels(data: &Data) -> BTreeMap<String, f64> {
-    let Data::Vector(elements) = data else { panic!("{data:?}") };
-    let value = |value: &Value| value.as_float().unwrap();
-    let labels = |labels: &monitor_sinks::promql::Labels| {
-        labels.iter().map(|(label, value)| format!("{label}={value};")).collect::<Vec<_>>().concat()
-    };
-    elements.iter().map(|element| (labels(&element.labels), value(&element.value))).collect()
-}
-
-/// Where `prometheus` is; as for [`promtool`].
-fn prometheus() -> Option<PathBuf> {
-    let found = env::var_os("MONITORED_PROMETHEUS").map_or_else(|| PathBuf::from("prometheus"), PathBuf::from);
-    if Command::new(&found).arg("--version").output().is_ok_and(|output| output.status.success()) {
-        return Some(found);
-    }
-    let message = "SKIPPED: this test needs prometheus, of the Debian package of that name";
-    assert!(env::var_os("CI").is_none(), "{message}");
-    eprintln!("{message}");
-    None
-}
-
-/// A server on loopback over what was backfilled, ended when dropped.
-struct Server {
-    child: Child,
-    port: u16,
-}
-
-impl Server {
-    fn with(promtool: &Path, prometheus: &Path, folder: &Path, scraped: &Scraped) -> Self {
-        let (file, blocks, config) = (folder.join("m.om"), folder.join("blocks"), folder.join("prometheus.yml"));
-        fs::write(&file, openmetrics(scraped)).unwrap();
-        fs::write(&config, "global: {}\n").unwrap();
-        let filled = Command::new(promtool)
-            .args(["tsdb", "create-blocks-from", "openmetrics", "--quiet"])
-            .args([&file, &blocks])
-            .output()
-            .unwrap();
-        assert!(filled.status.success(), "{filled:?}");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new(prometheus)
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", blocks.display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .args(["--storage.tsdb.retention.time=100y", "--log.level=error"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Self { child, port };
-        let begun = Instant::now();
-        // Another process: there is nothing to wait for but its answer.
-        while server.get("/-/ready").is_none() {
-            assert!(begun.elapsed() < Duration::from_mins(1), "prometheus does not get ready");
-            thread::sleep(Duration::from_millis(50));
-        }
-        server
-    }
-
-    fn ask(&self, text: &str, at: i64) -> BTreeMap<String, f64> {
-        let mut encoded = String::new();
-        text.bytes().for_each(|byte| write!(encoded, "%{byte:02X}").unwrap());
-        let answer = self.get(&format!("/api/v1/query?query={encoded}&time={}.{:03}", at / 1_000, at % 1_000)).unwrap();
-        let answer: Json = serde_json::from_str(&answer).unwrap();
-        let elements = answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{text}: {answer}"));
-        let label = |(label, value): (&String, &Json)| format!("{label}={};", value.as_str().unwrap());
-        let labels = |one: &Json| one["metric"].as_object().unwrap().iter().map(label).collect::<Vec<_>>().concat();
-        elements.iter().map(|one| (labels(one), one["value"][1].as_str().unwrap().parse().unwrap())).collect()
-    }
-
-    /// The body of the answer, if it is one of success.
-    fn get(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        head.split(' ').nth(1).is_some_and(|status| status == "200").then(|| body.to_owned())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What was scraped, without markers, which the text cannot say.
-fn openmetrics(scraped: &Scraped) -> String {
-    let mut text = String::from("# TYPE rows counter\n# TYPE level gauge\n");
-    for (labels, samples) in scraped.0.iter().filter(|(labels, _)| ["rows_total", "level"].contains(&labels.name())) {
-        let own: Vec<String> = labels.iter().skip(1).map(|(label, value)| format!("{label}=\"{value}\"")).collect();
-        for (at, value) in samples.iter().filter(|(_, value)| !value.is_nan()) {
-            writeln!(text, "{}{{{}}} {value} {}.{:03}", labels.name(), own.join(","), at / 1_000, at % 1_000).unwrap();
-        }
-    }
-    text + "# EOF\n"
 }

@@ -73,10 +73,12 @@ pub(crate) fn examples() -> Outcome {
     for name in &names {
         let mut command = cargo(None);
         command.args(["run", "--release", "--locked", "--example", name]);
-        // This one watches the machine for a minute unless it is told otherwise.
-        if name == "host" {
-            command.args(["--", "5s"]);
-        }
+        // These go on for a minute unless they are told otherwise.
+        command.args(match name.as_str() {
+            "host" => &["--", "5s"][..],
+            "serve" => &["--features", "http", "--", "127.0.0.1:0", "2"],
+            _ => &[],
+        });
         run(&format!("example {name}"), &mut command)?;
     }
     Ok(())

@@ -16,6 +16,9 @@ use crate::promql::{Histogram, Reset};
 /// The finest schema that there is.
 const SCHEMA: i32 = 8;
 
+/// How many indices an octave has.
+pub(super) const OCTAVE: i32 = 1 << SCHEMA;
+
 /// How many buckets we have.
 const BUCKETS: u16 = 2_560;
 
@@ -31,6 +34,11 @@ static INDEX: LazyLock<Vec<i32>> = LazyLock::new(|| {
 /// The index of the bucket that holds a value.
 fn index_of(value: f64) -> i32 {
     (value.log2() * f64::from(1 << SCHEMA)).ceil() as i32
+}
+
+/// The power of two that a bucket of ours begins at or above, and ends below twice of; `None` for the one around zero.
+pub(super) fn octave(number: u16) -> Option<i32> {
+    INDEX.get(usize::from(number)).filter(|_| number > 0).map(|index| (index - 1).div_euclid(OCTAVE))
 }
 
 /// What a series recorded so far, in our buckets. Counts are exact up to 2^53.

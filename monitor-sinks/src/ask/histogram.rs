@@ -142,7 +142,9 @@ impl Histograms {
             Step::End => {
                 self.settle(None);
                 match self.part {
-                    Part::Whole => put(&mut self.whole, at, Arc::new(Histogram::exponential(0, 0, stale()))),
+                    Part::Whole | Part::Buckets => {
+                        put(&mut self.whole, at, Arc::new(Histogram::exponential(0, 0, stale())))
+                    }
                     Part::Count | Part::Sum => put(&mut self.floats, at, stale()),
                 }
             }
@@ -182,7 +184,7 @@ impl Histograms {
         match self.part {
             Part::Count => put(&mut self.floats, at, count),
             Part::Sum => put(&mut self.floats, at, sum),
-            Part::Whole => {
+            Part::Whole | Part::Buckets => {
                 let same = self.last.take().filter(|last| last.reset == reset);
                 let histogram = same.unwrap_or_else(|| self.sums.histogram(reset));
                 self.last = Some(histogram.clone());

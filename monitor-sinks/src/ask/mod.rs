@@ -1,18 +1,22 @@
 //! PromQL over a store: the series of the file as a source of the engine, and questions to it.
 //!
-//! - `grid`: the instants that series have samples at. `sample`: what they are; `histogram`, `bucket`: of histograms.
-//! - `read`: reading it; `short`: short names.
+//! - `grid`: the instants that series have samples at. `sample`: what they are; `histogram`, `bucket`: of histograms;
+//!   `classic`: these as counters by `le`.
+//! - `read`: reading it; `short`: short names. `now`: what a recording has not stored yet.
 //!
 //! Counters and gauges have their stored names, labels, and the label `service`. Histograms and timers are native
-//! histograms; `NAME_count` and `NAME_sum` are their parts as numbers, where no metric is called so. Of two metrics of one
-//! name and different kinds, samples at the same instant count once.
+//! histograms; `NAME_count`, `NAME_sum` and `NAME_bucket` are their parts as numbers, where no metric is called so, and
+//! only for those who ask by that name. Of two metrics of one name and different kinds, samples at the same instant count
+//! once.
 //!
 //! Invariant: an answer is what a Prometheus server would give that had scraped the program at every flush, as far as the
 //! file holds every flush. Where it holds windows only, these are spread out; see `sample`.
 
 mod bucket;
+mod classic;
 mod grid;
 mod histogram;
+mod now;
 mod read;
 mod sample;
 mod short;
@@ -24,12 +28,15 @@ use std::{
 
 use monitor_core::MetricKind;
 
-use self::read::{Part, Wanted, is_plain};
+use self::{
+    now::{Known, Now},
+    read::{Part, Wanted, is_plain},
+};
 use crate::{
     error,
     promql::{self, Answer, Data, Labels, Metadata, Query, Select, Series, Source, check_names},
     query::Alias,
-    runtime::Monitor,
+    runtime::{Current, Live, Monitor},
     store::{Reader, Store, StoredSeries},
     util::time::{from_micros, to_micros},
 };
@@ -39,11 +46,18 @@ use crate::{
 /// Each selector of a question opens the file anew, so a source never stands in the way of a recording. What was damaged
 /// is missing from the answer, which warns of it. An answer from windows that were rolled up says so.
 ///
+/// The source of a [`Monitor`] also has what is recorded and not stored yet: for a question that reaches up to now, or to
+/// two seconds ago, it asks the background thread for the values of this moment, which become the last sample of each
+/// series, at the end of what is asked. What is stored later is the same, and counted once. A thread that does not answer
+/// within two seconds, such as while the disk hangs, is not waited for; then the answer is of what is stored.
+///
 /// Beside the samples that a question holds, reading takes some megabytes, whatever is asked; or, where that is more, the
 /// samples of a single series.
 #[derive(Debug, Clone)]
 pub struct StoreSource {
     store: Store,
+    /// The recording that goes on, where it is to be asked as well.
+    live: Option<Live>,
 }
 
 /// A question in PromQL to a store; see [`Store::promql`].
@@ -55,12 +69,26 @@ pub struct Question {
     within: Option<Duration>,
 }
 
+/// What a selector asks for, in a file that was opened for it.
+struct Asked {
+    reader: Reader,
+    now: Option<Now>,
+    wanted: Vec<Wanted>,
+    /// What the selector names, if that is no metric.
+    alias: Option<&'static Alias>,
+}
+
 impl Store {
     /// A question in PromQL, to be asked at an instant or over a range.
     ///
     /// Counters, gauges, histograms, timers and short names such as `cpu_percent_total` are there under their names, with
     /// their labels and the label `service`. Histograms and timers are native histograms:
     /// `histogram_quantile(0.99, rate(function_calls_duration_seconds[5m]))` needs no `le`.
+    ///
+    /// Dashboards that were written for classic histograms are answered as well: `NAME_count`, `NAME_sum`, and
+    /// `NAME_bucket` with `le` at powers of two. They are there when a question names them, and not listed beside the
+    /// histogram. A quantile of classic buckets is within its octave, that of the native one within 1.6 %; and each
+    /// histogram becomes as many series as it has octaves, 10 to 20 for durations.
     ///
     /// # Examples
     ///
@@ -84,15 +112,36 @@ impl Store {
     /// The store as a source of series, for [`promql::Query`] with limits of its own.
     #[must_use]
     pub fn promql_source(&self) -> StoreSource {
-        StoreSource { store: self.clone() }
+        StoreSource { store: self.clone(), live: None }
     }
 }
 
 impl Monitor {
-    /// A question in PromQL on what has been stored; see [`Store::promql`]. Call [`flush`](Self::flush) before to include
-    /// the current interval.
+    /// A question in PromQL on everything that was recorded up to now, stored or not; see [`Store::promql`] for the rest.
+    /// Without what is not stored yet: `monitor.store().promql(...)`.
+    ///
+    /// Cost: beside that of the store, the background thread reads all cells once for each selector that reaches up to
+    /// now, about a microsecond for each thread and call site that was used since the last time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("metrics.db");
+    /// let monitor = monitor_sinks::Monitor::builder().sqlite(path).start()?;
+    /// monitor_core::counter!("rows_total", 3);
+    /// assert_eq!(monitor.promql("rows_total").newest()?.first_float(), Some(3.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn promql(&self, text: impl Into<String>) -> Question {
-        self.store().promql(text)
+        Question { source: self.promql_source(), text: text.into(), within: None }
+    }
+
+    /// What was recorded up to now, stored or not, as a source of series: for [`promql::Query`] with limits of its own, or
+    /// for a server.
+    #[must_use]
+    pub fn promql_source(&self) -> StoreSource {
+        StoreSource { live: Some(self.live()), ..self.store().promql_source() }
     }
 }
 
@@ -158,18 +207,21 @@ impl Question {
 }
 
 impl StoreSource {
-    /// The newest instant that there is something of.
+    /// The newest instant that there is something of; now, while the recording goes on that is asked as well.
     ///
     /// # Errors
     ///
     /// If the store cannot be read.
     pub fn newest(&self) -> Result<Option<SystemTime>, error::Error> {
+        if self.live.is_some() {
+            return Ok(Some(SystemTime::now()));
+        }
         Ok(self.store.reader()?.covered()?.map(|covered| from_micros(covered.until)))
     }
 
     /// All names that a selector may ask for.
     fn names(&self) -> Result<Vec<String>, error::Error> {
-        let all = self.store.reader()?.series(None)?;
+        let all = self.all_series()?;
         let mut names: Vec<String> = Alias::known(&all).map(str::to_owned).collect();
         for series in &all {
             names.push(series.name.clone());
@@ -182,45 +234,56 @@ impl StoreSource {
         Ok(names)
     }
 
-    fn read(&self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), error::Error> {
-        let reader = self.store.reader()?;
-        let wanted = wanted(&reader, select)?;
-        if let Some(alias) = select.name().filter(|_| wanted.is_empty()).and_then(Alias::find) {
-            for series in short::series(&reader, select, alias)? {
-                if select.wants(series.labels()) && give(series).is_break() {
-                    break;
-                }
-            }
-            return Ok(());
-        }
-        let asked = wanted.into_iter().filter(|wanted| select.wants(&wanted.labels)).collect();
-        read::read(&reader, select, asked, give)
+    /// All series, ordered by name.
+    fn all_series(&self) -> Result<Vec<StoredSeries>, error::Error> {
+        let now = self.live.as_ref().and_then(Now::of_all);
+        Ok(known(&self.store.reader()?, now.as_ref(), None)?.into_iter().map(|(series, _)| series).collect())
     }
 
-    /// Of most series a chunk in the window shows that they are there. Only what is left is read.
+    /// What a selector asks for. The moment is taken before the file is opened, so that every row that belongs to it is found.
+    fn ask(&self, select: &Select<'_>) -> Result<Asked, error::Error> {
+        let now = self.live.as_ref().and_then(|live| Now::take(live, select, millis(SystemTime::now())));
+        let reader = self.store.reader()?;
+        let mut wanted = wanted(&reader, now.as_ref(), select)?;
+        let alias = select.name().filter(|_| wanted.is_empty()).and_then(Alias::find);
+        // Whether the edges of a histogram are asked for is seen once there are some.
+        wanted.retain(|wanted| wanted.part == Part::Buckets || select.wants(&wanted.labels));
+        Ok(Asked { reader, now, wanted, alias })
+    }
+}
+
+impl Asked {
+    fn read(self, select: &Select<'_>, give: &mut dyn FnMut(Series) -> ControlFlow<()>) -> Result<(), error::Error> {
+        let mut give = |series: Series| {
+            if select.wants(series.labels()) { give(series) } else { ControlFlow::Continue(()) }
+        };
+        let Some(alias) = self.alias else {
+            return read::read(&self.reader, select, self.now.as_ref(), self.wanted, &mut give);
+        };
+        let _ = short::series(&self.reader, select, alias)?.into_iter().try_for_each(give);
+        Ok(())
+    }
+
+    /// Of most series a chunk in the window, or the moment, shows that they are there. Only what is left is read.
     fn read_labels(
-        &self,
+        mut self,
         select: &Select<'_>,
         give: &mut dyn FnMut(Labels) -> ControlFlow<()>,
     ) -> Result<(), error::Error> {
-        let reader = self.store.reader()?;
-        let mut asked = wanted(&reader, select)?;
-        asked.retain(|wanted| select.wants(&wanted.labels));
-        let sure = reader.sure_in(asked.iter().map(|wanted| wanted.stored.id), read::window_of(select))?;
-        let (there, open): (Vec<_>, Vec<_>) = asked.into_iter().partition(|wanted| sure.contains(&wanted.stored.id));
+        let window = read::window_of(select, self.now.as_ref());
+        let (buckets, asked): (Vec<_>, Vec<_>) = self.wanted.into_iter().partition(|asked| asked.part == Part::Buckets);
+        let sure = self.reader.sure_in(asked.iter().map(|wanted| wanted.stored.id), window)?;
+        let is_there = |wanted: &Wanted| sure.contains(&wanted.stored.id) || wanted.is_fresh();
+        let (there, open): (Vec<_>, Vec<_>) = asked.into_iter().partition(is_there);
         for wanted in there {
             if give(wanted.labels).is_break() {
                 return Ok(());
             }
         }
-        let mut give = |series: Series| {
+        self.wanted = open.into_iter().chain(buckets).collect();
+        self.read(select, &mut |series| {
             if series.has_samples_in(select) { give(series.labels) } else { ControlFlow::Continue(()) }
-        };
-        if open.is_empty() && sure.is_empty() {
-            self.read(select, &mut give)
-        } else {
-            read::read(&reader, select, open, &mut give)
-        }
+        })
     }
 }
 
@@ -230,7 +293,7 @@ impl Source for StoreSource {
         select: &Select<'_>,
         give: &mut dyn FnMut(Series) -> ControlFlow<()>,
     ) -> Result<(), promql::Error> {
-        self.read(select, give).map_err(promql::Error::from_source)?;
+        self.ask(select).and_then(|asked| asked.read(select, give)).map_err(promql::Error::from_source)?;
         select.in_time()
     }
 
@@ -239,7 +302,7 @@ impl Source for StoreSource {
         select: &Select<'_>,
         give: &mut dyn FnMut(Labels) -> ControlFlow<()>,
     ) -> Result<(), promql::Error> {
-        self.read_labels(select, give).map_err(promql::Error::from_source)?;
+        self.ask(select).and_then(|asked| asked.read_labels(select, give)).map_err(promql::Error::from_source)?;
         select.in_time()
     }
 
@@ -248,7 +311,7 @@ impl Source for StoreSource {
     }
 
     fn metadata(&self) -> Result<Vec<Metadata>, promql::Error> {
-        let series = self.store.reader().and_then(|reader| reader.series(None)).map_err(promql::Error::from_source)?;
+        let series = self.all_series().map_err(promql::Error::from_source)?;
         let mut all: Vec<Metadata> = Vec::new();
         for series in series {
             let kind = match series.kind {
@@ -266,19 +329,24 @@ impl Source for StoreSource {
 }
 
 /// Ends of names that stand for parts of a histogram.
-const PARTS: [(&str, Part); 2] = [("_count", Part::Count), ("_sum", Part::Sum)];
+const PARTS: [(&str, Part); 3] = [("_count", Part::Count), ("_sum", Part::Sum), ("_bucket", Part::Buckets)];
 
 /// The series called as the selector says; all of them, if it does not.
-fn wanted(reader: &Reader, select: &Select<'_>) -> Result<Vec<Wanted>, error::Error> {
+fn wanted(reader: &Reader, now: Option<&Now>, select: &Select<'_>) -> Result<Vec<Wanted>, error::Error> {
     let Some(name) = select.name() else {
-        let whole =
-            |stored: StoredSeries| Wanted { labels: labels_of(&stored, &stored.name), stored, part: Part::Whole };
-        return Ok(reader.series(None)?.into_iter().map(whole).collect());
+        let whole = |(stored, current): (StoredSeries, Option<Current>)| Wanted {
+            labels: labels_of(&stored, &stored.name),
+            stored,
+            part: Part::Whole,
+            current,
+        };
+        return Ok(known(reader, now, None)?.into_iter().map(whole).collect());
     };
     let called = |metric: &str, part: Part| -> Result<Vec<Wanted>, error::Error> {
-        let stored = reader.series(Some(&[metric]))?.into_iter();
-        let stored = stored.filter(|series| part == Part::Whole || !is_plain(series));
-        Ok(stored.map(|stored| Wanted { labels: labels_of(&stored, name), stored, part }).collect())
+        let found = known(reader, now, Some(metric))?.into_iter();
+        let found = found.filter(|(series, _)| part == Part::Whole || !is_plain(series));
+        let labels = |series: &StoredSeries| labels_of(series, name);
+        Ok(found.map(|(stored, current)| Wanted { labels: labels(&stored), stored, part, current }).collect())
     };
     let whole = called(name, Part::Whole)?;
     if !whole.is_empty() {
@@ -290,6 +358,27 @@ fn wanted(reader: &Reader, select: &Select<'_>) -> Result<Vec<Wanted>, error::Er
         }
     }
     Ok(Vec::new())
+}
+
+/// The series of a metric, or all, ordered by name, each with its current value where there is a moment.
+fn known(
+    reader: &Reader,
+    now: Option<&Now>,
+    metric: Option<&str>,
+) -> Result<Vec<(StoredSeries, Option<Current>)>, error::Error> {
+    let stored = reader.series(metric.as_ref().map(std::slice::from_ref))?;
+    let Some(now) = now else { return Ok(stored.into_iter().map(|series| (series, None)).collect()) };
+    let mut current = now.values(metric);
+    let mut all: Vec<_> = stored
+        .into_iter()
+        .map(|series| {
+            let value = current.remove(&Known::of_stored(&series));
+            (series, value)
+        })
+        .collect();
+    all.extend(current.into_iter().map(|(key, value)| (key.into_series(), Some(value))));
+    all.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+    Ok(all)
 }
 
 /// The labels of a series under a name. A label of its own called `service` comes before the service.

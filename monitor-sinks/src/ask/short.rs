@@ -23,7 +23,7 @@ use crate::{
 pub(super) fn series(reader: &Reader, select: &Select<'_>, alias: &Alias) -> Result<Vec<Series>, Error> {
     let mut stored = reader.series(Some(&[alias.metric]))?;
     stored.retain(|series| alias.takes(series));
-    let wanted = |stored| Wanted { labels: labels_of(&stored, alias.name), stored, part: Part::Whole };
+    let wanted = |stored| Wanted { labels: labels_of(&stored, alias.name), stored, part: Part::Whole, current: None };
     let found = collect(reader, select, stored.into_iter().map(wanted).collect())?;
     Ok(match alias.form {
         Form::Same => found,
@@ -42,7 +42,7 @@ pub(super) fn series(reader: &Reader, select: &Select<'_>, alias: &Alias) -> Res
 
 fn collect(reader: &Reader, select: &Select<'_>, wanted: Vec<Wanted>) -> Result<Vec<Series>, Error> {
     let mut found = Vec::new();
-    read(reader, select, wanted, &mut |series| {
+    read(reader, select, None, wanted, &mut |series| {
         found.push(series);
         ControlFlow::Continue(())
     })?;
@@ -51,7 +51,7 @@ fn collect(reader: &Reader, select: &Select<'_>, wanted: Vec<Wanted>) -> Result<
 
 /// The newest value of a metric, by service.
 fn newest(reader: &Reader, select: &Select<'_>, metric: &str) -> Result<HashMap<String, f64>, Error> {
-    let wanted = |stored| Wanted { labels: labels_of(&stored, metric), stored, part: Part::Whole };
+    let wanted = |stored| Wanted { labels: labels_of(&stored, metric), stored, part: Part::Whole, current: None };
     let found = collect(reader, select, reader.series(Some(&[metric]))?.into_iter().map(wanted).collect())?;
     let last = |series: &Series| series.floats.iter().rev().find(|sample| !is_stale(sample.1)).map(|sample| sample.1);
     let by_service = |series: Series| {

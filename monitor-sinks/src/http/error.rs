@@ -16,6 +16,18 @@ pub(super) enum Kind {
     Setting { message: String },
 }
 
+/// The address that a text is, such as `127.0.0.1:9900` or `[::1]:9900`.
+///
+/// # Errors
+///
+/// If it is none. Names of hosts are not looked up: they may stand for addresses that other machines can reach.
+pub fn parse_address(text: &str) -> Result<SocketAddr, Error> {
+    text.parse().map_err(|_| {
+        let message = format!("`{text}` is no address to listen at; write a number and a port, such as 127.0.0.1:9900");
+        Kind::Setting { message }.into()
+    })
+}
+
 impl Error {
     /// Whether another program listens at the address already.
     #[must_use]

@@ -43,7 +43,7 @@ mod tree;
 mod unread;
 
 pub use self::{
-    error::Error,
+    error::{Error, parse_address},
     server::{Builder, Server},
     token::Token,
 };

@@ -1,6 +1,6 @@
 //! When to give up a question.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// An instant, and the clock that tells when it has come.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +11,11 @@ pub(crate) struct Deadline {
 
 impl Deadline {
     pub(crate) fn is_over(self) -> bool {
-        (self.clock)() >= self.at
+        self.left().is_zero()
+    }
+
+    /// The time until then.
+    pub(crate) fn left(self) -> Duration {
+        self.at.saturating_duration_since((self.clock)())
     }
 }

@@ -7,7 +7,7 @@
 //! With the matchers it is told what the samples are for, as a store of Prometheus is by its `SelectHints`: hints may be
 //! used to read less, never to give something else than was recorded.
 
-use std::{cell::RefCell, ops::ControlFlow, sync::Arc};
+use std::{cell::RefCell, ops::ControlFlow, sync::Arc, time::Duration};
 
 use super::{
     annotation::{Remark, Remarks},
@@ -170,8 +170,12 @@ impl<'a> Select<'a> {
     ///
     /// If the deadline of the question has passed ([`Error::is_timeout`]).
     pub fn in_time(&self) -> Result<(), Error> {
-        let is_late = self.asker.and_then(|asker| asker.deadline).is_some_and(Deadline::is_over);
-        if is_late { Err(Kind::TooLate.into()) } else { Ok(()) }
+        if self.time_left().is_some_and(|left| left.is_zero()) { Err(Kind::TooLate.into()) } else { Ok(()) }
+    }
+
+    /// The time until the deadline, if there is one.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.asker.and_then(|asker| asker.deadline).map(Deadline::left)
     }
 
     /// Has the answer warn that something is missing from it, or wrong.

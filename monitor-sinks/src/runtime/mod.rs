@@ -4,11 +4,17 @@
 //! - `schedule`: when the next drain is due, as pure arithmetic on instants that are passed in.
 //! - `thread`: the loop; `outage`: what it says and counts while the store cannot be written to.
 //! - `source`: where values come from; the registry of the process, or a stand-in.
+//! - `attached`: what ends with a monitor.
+//! - `live`: what was recorded up to now, for questions that cannot wait for a flush.
 //! - `sampler`: origins beside it, on grids of their own; `host`: the machine as one of them.
 
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only a server is attached"))]
+mod attached;
 mod builder;
 #[cfg(feature = "host")]
 mod host;
+#[cfg_attr(not(feature = "promql"), allow(dead_code, reason = "only PromQL asks"))]
+mod live;
 mod outage;
 mod sampler;
 mod schedule;
@@ -19,7 +25,12 @@ use std::{fmt, path::Path, sync::Arc, thread::JoinHandle};
 
 use crossbeam_channel::{Sender, bounded};
 
-use self::thread::{Command, Reply};
+#[cfg(feature = "promql")]
+pub(crate) use self::live::{Current, Live, Moment};
+use self::{
+    attached::Attached,
+    thread::{Command, Reply},
+};
 pub use self::{builder::Builder, source::Source};
 use crate::{
     error::{Error, Kind},
@@ -63,6 +74,7 @@ pub struct Monitor {
     commands: Sender<Command>,
     /// Gone once the thread was joined.
     thread: Option<JoinHandle<()>>,
+    attached: Attached,
 }
 
 impl Monitor {
@@ -118,10 +130,11 @@ impl Monitor {
     }
 
     fn new(path: Arc<Path>, commands: Sender<Command>, thread: JoinHandle<()>) -> Self {
-        Self { store: Store::at(path), commands, thread: Some(thread) }
+        Self { store: Store::at(path), commands, thread: Some(thread), attached: Attached::default() }
     }
 
     fn stop(&mut self) -> Result<(), Error> {
+        self.attached.end();
         let Some(thread) = self.thread.take() else { return Ok(()) };
         let result = self.ask(Command::Stop);
         // The loop catches panics; one that gets past it has been answered as `Stopped` above.

@@ -18,6 +18,7 @@ use monitor_core::{SlowCall, own};
 
 use super::{
     Source,
+    live::{Look, Moment},
     outage::Outage,
     sampler::{Samplers, caught},
     schedule::{Grid, Step, step_back},
@@ -44,6 +45,8 @@ pub(super) enum Command {
     Flush(Reply),
     /// Drain, close the store, answer and end.
     Stop(Reply),
+    /// Tell what was recorded up to now.
+    Look(Look),
 }
 
 /// Where a command is answered.
@@ -61,8 +64,18 @@ pub(super) fn spawn<S: Source>(
     let handle = Builder::new().name(String::from("monitored")).spawn(move || {
         if let Ok(source) = receive.recv() {
             let (outage, slow_calls) = (Outage::default(), Vec::new());
-            Worker { writer, source, samplers, interval_us, outage, slow_calls, is_untidy: false, wall_us: None }
-                .run(&inbox);
+            Worker {
+                writer,
+                source,
+                samplers,
+                interval_us,
+                outage,
+                slow_calls,
+                is_untidy: false,
+                wall_us: None,
+                stored_us: None,
+            }
+            .run(&inbox);
         }
     })?;
     // Made on the caller's thread, so that what is recorded once `start` has returned is this recording's.
@@ -82,6 +95,8 @@ struct Worker<S> {
     is_untidy: bool,
     /// The last reading of the wall clock.
     wall_us: Option<i64>,
+    /// The time of the newest row of this recording.
+    stored_us: Option<i64>,
 }
 
 impl<S: Source> Worker<S> {
@@ -104,6 +119,10 @@ impl<S: Source> Worker<S> {
             let stop = match inbox.recv_timeout(wait) {
                 Ok(Command::Flush(reply)) => self.flush(reply, inbox),
                 Ok(Command::Stop(reply)) => Some(reply),
+                Ok(Command::Look(look)) => {
+                    self.look(look);
+                    None
+                }
                 Err(RecvTimeoutError::Timeout) => None,
                 // Every handle is gone without a word, which only a forgotten monitor does.
                 Err(RecvTimeoutError::Disconnected) => {
@@ -132,6 +151,7 @@ impl<S: Source> Worker<S> {
             match command {
                 Command::Flush(reply) => waiting.push(reply),
                 Command::Stop(reply) => stop = Some(reply),
+                Command::Look(look) => self.look(look),
             }
         }
         let result = self.drain();
@@ -189,7 +209,8 @@ impl<S: Source> Worker<S> {
             self.watch_wall_clock(at_us);
             self.keep_slow_calls();
             let recorded = || self.source.samples().map(|sample| Origin::App.sample(sample));
-            self.writer.write(at_us, || recorded().chain(self.samplers.samples()), &self.slow_calls)?;
+            let written = self.writer.write(at_us, || recorded().chain(self.samplers.samples()), &self.slow_calls)?;
+            self.stored_us = written.or(self.stored_us);
             self.source.delivered();
             self.samplers.delivered();
             self.slow_calls.clear();
@@ -203,6 +224,19 @@ impl<S: Source> Worker<S> {
             own::FLUSH_FAILURES.add(1_u64);
         }
         result
+    }
+
+    /// Tells what was recorded up to now. It is stored later, as if nobody had asked.
+    fn look(&mut self, look: Look) {
+        let answered = caught(|| {
+            self.source.collect();
+            let (run, stored_us) = (self.writer.run(), self.stored_us);
+            let moment = Moment { at_us: now_us(), stored_us, run, values: Vec::new() };
+            look.answer(self.source.samples(), self.writer.service(), moment);
+        });
+        if answered.is_err() {
+            own::BACKGROUND_PANICS.add(1_u64);
+        }
     }
 
     /// Takes the exemplars that came in. They are few; while they cannot be stored, the oldest make room for new ones.

@@ -185,6 +185,16 @@ impl Writer {
         &self.path
     }
 
+    /// The name of the recording.
+    pub(crate) const fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// The service of series that name none themselves.
+    pub(crate) fn service(&self) -> &str {
+        &self.settings.service
+    }
+
     /// Stores what is told of the store itself, from now on.
     pub(crate) const fn tell_of_itself(&mut self) {
         self.settings.vitals = true;

@@ -1,11 +1,19 @@
 //! What the tests of the public interface share.
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
+#[cfg(feature = "promql")]
+pub(crate) mod answer;
 pub(crate) mod damaged;
+#[cfg(feature = "promql")]
+pub(crate) mod expression;
+#[cfg(feature = "promql")]
+pub(crate) mod prometheus;
 pub(crate) mod random;
 pub(crate) mod registry;
 #[cfg(feature = "promql")]
 pub(crate) mod scraped;
+#[cfg(feature = "promql")]
+pub(crate) mod shop;
 pub(crate) mod tape;
 
 use std::{

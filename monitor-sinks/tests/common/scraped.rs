@@ -23,7 +23,7 @@ pub(crate) const EVERY: i64 = 10 * SECOND;
 pub(crate) const LENGTH: i64 = 2 * HOUR;
 
 /// Flushes are beside whole seconds, so that no edge of a range of whole seconds meets a sample.
-const BESIDE: i64 = 234_000;
+pub(crate) const BESIDE: i64 = 234_000;
 
 /// Samples by series and milliseconds. Of histograms there are the counts and the sums.
 #[derive(Debug, Default)]
@@ -40,25 +40,32 @@ impl Scraped {
         memory
     }
 
-    fn put(&mut self, labels: &Labels, at: i64, value: f64) {
+    pub(crate) fn put(&mut self, labels: &Labels, at: i64, value: f64) {
         self.0.entry(labels.clone()).or_default().insert(at.div_euclid(1_000), value);
     }
 }
 
 /// What is scraped of one recording.
-struct Target {
-    begun: i64,
-    at: i64,
+pub(crate) struct Target {
+    pub(crate) begun: i64,
+    pub(crate) at: i64,
     known: BTreeSet<Labels>,
 }
 
 impl Target {
-    fn begin(at: i64) -> Self {
+    pub(crate) fn begin(at: i64) -> Self {
         Self { begun: at, at, known: BTreeSet::new() }
     }
 
     /// A value that is seen at `at`; a counter was 0 at the scrape before its first value, or when the program began.
-    fn scrape(&mut self, to: &mut Scraped, at: i64, (name, own): (&str, &[(&str, &str)]), value: f64, counts: bool) {
+    pub(crate) fn scrape(
+        &mut self,
+        to: &mut Scraped,
+        at: i64,
+        (name, own): (&str, &[(&str, &str)]),
+        value: f64,
+        counts: bool,
+    ) {
         let labels = Labels::new(own.iter().copied().chain([("__name__", name), ("service", "bench")]));
         if self.known.insert(labels.clone()) && counts && value > 0.0 {
             to.put(&labels, if self.at == self.begun { self.begun } else { self.at }, 0.0);
@@ -67,7 +74,7 @@ impl Target {
     }
 
     /// The program was gone when it would have been scraped next, unless the next one was there by then.
-    fn end(&self, to: &mut Scraped, next: i64) {
+    pub(crate) fn end(&self, to: &mut Scraped, next: i64) {
         let gone = (self.at + EVERY).min(next);
         for labels in &self.known {
             to.put(labels, gone, stale());

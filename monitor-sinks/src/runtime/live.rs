@@ -1,0 +1,103 @@
+//! What was recorded up to now, stored or not, for questions that cannot wait for the next flush.
+//!
+//! Only the background thread has the collector, and a second one would see nothing of what came before it. So whoever
+//! wants to know asks the thread. It folds in what was recorded, as a drain does, and copies the values; nothing is marked
+//! as delivered, and the next flush stores what it would have stored anyway.
+//!
+//! Invariant: a [`Moment`] says which row was the newest when its values were read. What was recorded is in the rows of
+//! the recording up to that one, or in the fresh part of the moment, and in one of them only. Rows that come later must
+//! not be added to it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crossbeam_channel::{Sender, bounded};
+use monitor_core::{Distribution, Number, Sample, SeriesKey, Value};
+
+use super::{Monitor, thread::Command};
+
+/// Longer than a drain takes. While the store is locked, the thread may have no time.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A way to the values of a recording, for as long as that lasts.
+#[derive(Debug, Clone)]
+pub(crate) struct Live(Sender<Command>);
+
+/// The values of a recording at one moment.
+#[derive(Debug)]
+pub(crate) struct Moment {
+    /// When, in microseconds since 1970.
+    pub(crate) at_us: i64,
+    /// The time of the newest row; `None` if this recording has none yet.
+    pub(crate) stored_us: Option<i64>,
+    /// The name of the recording, which is when it began.
+    pub(crate) run: u64,
+    /// Of each series its key, with the service that it belongs to, and its value.
+    pub(crate) values: Vec<(SeriesKey, Current)>,
+}
+
+/// The value of a series.
+#[derive(Debug, Clone)]
+pub(crate) enum Current {
+    /// What was counted in this recording, and how much of it is not stored.
+    Counter {
+        total: Number,
+        fresh: Number,
+    },
+    Gauge(f64),
+    /// What was recorded and is not stored.
+    Distribution(Distribution),
+}
+
+/// What is asked of the thread: the series of these metrics, of all if none are named.
+#[derive(Debug)]
+pub(super) struct Look {
+    names: Option<BTreeSet<String>>,
+    reply: Sender<Moment>,
+}
+
+impl Monitor {
+    /// A way to what was recorded up to now.
+    pub(crate) fn live(&self) -> Live {
+        Live(self.commands.clone())
+    }
+}
+
+impl Live {
+    /// The values of these metrics, of all if none are named. `None` if the recording is over, or if its thread does not
+    /// answer within a second or two, or within what is left of the time.
+    pub(crate) fn moment(&self, names: Option<BTreeSet<String>>, left: Option<Duration>) -> Option<Moment> {
+        let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
+        let (reply, answer) = bounded(1);
+        self.0.send_timeout(Command::Look(Look { names, reply }), patience).ok()?;
+        answer.recv_timeout(patience).ok()
+    }
+}
+
+impl Look {
+    /// Answers with the series that are asked for among all of these; `moment` has none yet.
+    pub(super) fn answer<'a>(self, samples: impl Iterator<Item = Sample<'a>>, service: &str, mut moment: Moment) {
+        for sample in samples {
+            if self.names.as_ref().is_none_or(|names| names.contains(&sample.key.name))
+                && let Some(value) = Current::of(sample.value)
+            {
+                let mut key = sample.key.clone();
+                key.service.get_or_insert_with(|| service.to_owned());
+                moment.values.push((key, value));
+            }
+        }
+        // Who does not wait any more does not need it.
+        let _ = self.reply.send(moment);
+    }
+}
+
+impl Current {
+    /// `None` for values of a kind that cannot be stored either.
+    fn of(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Counter { total, fresh } => Some(Self::Counter { total, fresh }),
+            Value::Gauge(value) => Some(Self::Gauge(value)),
+            Value::Distribution(fresh) => Some(Self::Distribution(fresh.clone())),
+            _ => None,
+        }
+    }
+}
