@@ -41,6 +41,10 @@ fn what_was_recorded_a_moment_ago_is_answered_and_scraped() {
         }
         let names = get(address, "/api/v1/label/__name__/values").data();
         assert!(names.as_array().unwrap().contains(&"rows_total".into()), "{names}");
+        let labels = get(address, "/api/v1/labels").data();
+        assert!(labels.as_array().unwrap().contains(&"table".into()), "{labels}");
+        let series = get(address, "/api/v1/series?match[]=rows_total").data();
+        assert_eq!(series.as_array().unwrap().len(), 1, "{series}");
         monitor.flush().unwrap();
         assert_eq!(value(address, "rows_total"), Some(total.to_string()));
     }

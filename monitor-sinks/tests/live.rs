@@ -5,6 +5,7 @@
 mod common;
 
 use std::{
+    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +17,7 @@ use std::{
 use common::{Feed, builder, start};
 use monitor_core::MetricKind;
 use monitor_sinks::Monitor;
-use monitor_sinks::promql::Query;
+use monitor_sinks::promql::{Labels, Query, Select, Source, selector};
 
 /// The number that a question has now; `None` if its answer is empty or names what nobody knows.
 fn now(monitor: &Monitor, text: &str) -> Option<f64> {
@@ -62,6 +63,34 @@ fn what_was_recorded_a_moment_ago_is_seen_without_a_flush() {
     assert!((quantile / 8.0 - 1.0).abs() < 0.05, "{quantile}");
     // The store alone knows nothing of it.
     assert!(monitor.store().promql("rows_total").newest().is_err_and(|error| error.is_unknown_name()));
+}
+
+#[test]
+fn series_that_are_not_stored_yet_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (monitor, feed) = start(&folder.path().join("metrics.db"));
+    let source = monitor.promql_source();
+    let listed = |text: &str| {
+        let (mut found, matchers) = (Vec::new(), selector(text).unwrap());
+        let give = &mut |labels: Labels| {
+            found.push(labels.to_string());
+            ControlFlow::Continue(())
+        };
+        source.labels(&Select::new(&matchers, 0, i64::MAX / 2_000), give).unwrap();
+        found.sort_unstable();
+        found
+    };
+    assert!(listed("{service=\"test\"}").is_empty());
+    record(&feed);
+    let wanted = ["level{service=\"test\"}", "rows_total{service=\"test\", table=\"a\"}", "sizes{service=\"test\"}"];
+    for _ in 0..2 {
+        assert_eq!(listed("{service=\"test\"}"), wanted);
+        assert_eq!(listed("sizes_sum"), ["sizes_sum{service=\"test\"}"]);
+        // 4, 8, 16 and all.
+        assert_eq!(listed("sizes_bucket").len(), 4);
+        assert_eq!(listed("sizes_bucket{le=\"8.0\"}"), ["sizes_bucket{le=\"8.0\", service=\"test\"}"]);
+        monitor.flush().unwrap();
+    }
 }
 
 #[test]

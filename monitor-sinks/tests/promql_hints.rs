@@ -8,15 +8,16 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeSet,
     ops::ControlFlow,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use common::{
     Random,
     damaged::{self, SERIES},
-    scraped,
+    scraped, start,
     tape::{HOUR, MINUTE, START, Tape},
 };
+use monitor_core::MetricKind;
 use monitor_sinks::{
     Retention, Store, StoreSource,
     promql::{Data, Error, Labels, Memory, Query, Select, Series, Source, selector},
@@ -85,7 +86,14 @@ fn what_is_left_out_by_hints_changes_no_answer() {
     let mut random = Random(5);
     scraped::record(&path, &mut random);
     let source = Store::open_read_only(&path).unwrap().promql_source();
-    let texts = ["rate(sizes[5m])", "increase(sizes[47s] offset 3m)", "sum(rate(sizes[20m]))", "rate(rows_total[70s])"];
+    let texts = [
+        "rate(sizes[5m])",
+        "increase(sizes[47s] offset 3m)",
+        "sum(rate(sizes[20m]))",
+        "rate(rows_total[70s])",
+        "sum by (le) (rate(sizes_bucket[5m]))",
+        "increase(sizes_count[90s])",
+    ];
     let (mut found, length) = (0, scraped::LENGTH.unsigned_abs() / 1_000);
     for _ in 0..10 {
         for text in texts {
@@ -102,6 +110,35 @@ fn what_is_left_out_by_hints_changes_no_answer() {
         }
     }
     assert!(found > 10, "{found}");
+}
+
+#[test]
+fn what_is_left_out_by_hints_is_nothing_that_goes_on_in_what_is_not_stored_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let (monitor, feed) = start(&folder.path().join("metrics.db"));
+    for round in 1..=30_u32 {
+        feed.with(move |registry| registry.record(MetricKind::Histogram, "sizes", &[], f64::from(round)));
+        // Some flushes have two values, and the last value comes after the last flush.
+        if round % 3 > 0 && round < 30 {
+            monitor.flush().unwrap();
+        }
+    }
+    let source = monitor.promql_source();
+    for text in ["rate(sizes[20ms])", "increase(sizes[5s])", "sum by (le) (rate(sizes_bucket[20ms]))"] {
+        loop {
+            let begun = SystemTime::now();
+            let to = i64::try_from(begun.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap();
+            let hinted = Query::new(&source, text).range(to - 1_000, to, 7).unwrap();
+            let unhinted = Query::new(&Unhinted(&source), text).range(to - 1_000, to, 7).unwrap();
+            // What ended two seconds ago is the past, of which only flushes are told.
+            if begun.elapsed().unwrap() < Duration::from_millis(1_500) {
+                assert_eq!(hinted.data(), unhinted.data(), "{text}");
+                break;
+            }
+        }
+    }
+    let seen = monitor.promql("histogram_count(sizes)").newest().unwrap().first_float();
+    assert_eq!(seen, Some(30.0));
 }
 
 #[test]

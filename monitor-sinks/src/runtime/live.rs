@@ -101,3 +101,17 @@ impl Current {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn who_has_no_time_left_does_not_wait() {
+        let (commands, _thread) = bounded(1);
+        let begun = Instant::now();
+        assert!(Live(commands).moment(None, Some(Duration::ZERO)).is_none());
+        assert!(begun.elapsed() < PATIENCE);
+    }
+}
