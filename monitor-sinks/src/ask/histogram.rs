@@ -143,7 +143,7 @@ impl Histograms {
                 self.settle(None);
                 match self.part {
                     Part::Whole | Part::Buckets => {
-                        put(&mut self.whole, at, Arc::new(Histogram::exponential(0, 0, stale())))
+                        put(&mut self.whole, at, Arc::new(Histogram::exponential(0, 0, stale())));
                     }
                     Part::Count | Part::Sum => put(&mut self.floats, at, stale()),
                 }
