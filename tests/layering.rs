@@ -85,8 +85,8 @@ const SINKS: &[Row] = &[
     ("sql", &["error", "util", "store", "query"]),
     ("transfer", &["error", "util", "exposition", "store", "query"]),
     ("host", &["error", "util", "exposition"]),
-    ("runtime", &["error", "util", "store", "query", "host"]),
-    ("ask", &["error", "util", "store", "query", "promql", "runtime"]),
+    ("ask", &["error", "util", "store", "query", "promql"]),
+    ("runtime", &["error", "util", "store", "query", "host", "ask"]),
 ];
 
 const CLI: &[Row] = &[

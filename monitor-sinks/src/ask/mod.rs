@@ -1,7 +1,7 @@
 //! PromQL over a store: the series of the file as a source of the engine, and questions to it.
 //!
 //! - `grid`: the instants that series have samples at. `sample`: what they are. `bucket`: histograms.
-//! - `read`: reading it; `short`: short names.
+//! - `read`: reading it; `short`: short names; `recent`: the samples of the last flushes, in memory.
 //!
 //! Counters and gauges have their stored names, labels, and the label `service`. Histograms and timers are native
 //! histograms; `NAME_count` and `NAME_sum` are their parts as numbers, where no metric is called so. Of two metrics of one
@@ -13,6 +13,8 @@
 mod bucket;
 mod grid;
 mod read;
+#[cfg(feature = "rules")]
+mod recent;
 mod sample;
 mod short;
 
@@ -28,10 +30,12 @@ use crate::{
     error,
     promql::{self, Answer, Data, Labels, Metadata, Query, Select, Series, Source, check_names},
     query::Alias,
-    runtime::Monitor,
     store::{Reader, Store, StoredSeries, Window},
     util::time::{from_micros, to_micros},
 };
+
+#[cfg(feature = "rules")]
+pub(crate) use self::recent::Recent;
 
 /// A store as a source of series for PromQL.
 ///
@@ -81,14 +85,6 @@ impl Store {
     #[must_use]
     pub fn promql_source(&self) -> StoreSource {
         StoreSource { store: self.clone() }
-    }
-}
-
-impl Monitor {
-    /// A question in PromQL on what has been stored; see [`Store::promql`]. Call [`flush`](Self::flush) before to include
-    /// the current interval.
-    pub fn promql(&self, text: impl Into<String>) -> Question {
-        self.store().promql(text)
     }
 }
 

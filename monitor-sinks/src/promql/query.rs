@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -41,6 +42,8 @@ use super::{
 pub struct Query<'a> {
     source: &'a dyn Source,
     text: String,
+    /// The text as an expression, if it has been read before.
+    expr: Option<Arc<Expr>>,
     lookback: Duration,
     subquery_step: Duration,
     max_text: usize,
@@ -67,6 +70,7 @@ impl<'a> Query<'a> {
         Self {
             source,
             text: text.into(),
+            expr: None,
             lookback: Duration::from_mins(5),
             subquery_step: Duration::from_mins(1),
             max_text: 64 << 10,
@@ -74,6 +78,12 @@ impl<'a> Query<'a> {
             max_samples: 50_000_000,
             deadline: None,
         }
+    }
+
+    /// A question whose text was read before.
+    #[cfg(feature = "rules")]
+    pub(super) fn read(source: &'a dyn Source, text: &str, expr: Arc<Expr>) -> Self {
+        Self { expr: Some(expr), ..Self::new(source, text) }
     }
 
     /// How long a sample stands for its series; 5 minutes if not said, as in Prometheus.
@@ -169,7 +179,7 @@ impl<'a> Query<'a> {
                 self.max_text
             )));
         }
-        let expr = parse(&self.text)?;
+        let expr = self.expr.clone().map_or_else(|| parse(&self.text).map(Arc::new), Ok)?;
         let mut context = Context::new(times, Limits { samples: self.max_samples, deadline: self.deadline });
         let mut root = Plan::of(&expr, &mut context).map_err(|error| error.located_in(&self.text))?;
         context.read(self.source)?;

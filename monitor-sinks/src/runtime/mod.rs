@@ -4,12 +4,15 @@
 //! - `schedule`: when the next drain is due, as pure arithmetic on instants that are passed in.
 //! - `thread`: the loop; `outage`: what it says and counts while the store cannot be written to.
 //! - `source`: where values come from; the registry of the process, or a stand-in.
+//! - `question`: PromQL.
 //! - `sampler`: origins beside it, on grids of their own; `host`: the machine as one of them.
 
 mod builder;
 #[cfg(feature = "host")]
 mod host;
 mod outage;
+#[cfg(feature = "promql")]
+mod question;
 mod sampler;
 mod schedule;
 mod source;

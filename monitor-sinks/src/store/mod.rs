@@ -87,7 +87,7 @@ pub(crate) use self::{
     series::StoredSeries,
     tier::Tier,
     walk::{Detail, Found, Pages},
-    writer::{FULL_EVERY_US, Settings, Writer},
+    writer::{FULL_EVERY_US, Rider, Settings, Writer},
 };
 
 /// A metric store, opened for reading.

@@ -7,7 +7,7 @@
 use monitor_core::Sample;
 
 /// Where a sample comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Origin {
     /// What the program records: the registry, or what stands in for it.
     App,
@@ -39,8 +39,8 @@ impl Origin {
 /// A sample with its origin.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Placed<'a> {
-    pub(super) origin: Origin,
-    pub(super) sample: Sample<'a>,
+    pub(crate) origin: Origin,
+    pub(crate) sample: Sample<'a>,
 }
 
 /// The stored numbers of series, by origin and index.
