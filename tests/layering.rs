@@ -82,6 +82,8 @@ const SINKS: &[Row] = &[
     ("query", &["error", "util", "store"]),
     ("promql", &["util"]),
     ("http", &["util", "promql"]),
+    ("notify", &["error", "util"]),
+    ("rule", &["error", "promql", "notify"]),
     ("sql", &["error", "util", "store", "query"]),
     ("transfer", &["error", "util", "exposition", "store", "query"]),
     ("host", &["error", "util", "exposition"]),

@@ -1,0 +1,37 @@
+//! Alert rules: what they say, how an alert lives by them, and everything that is done with them without a running
+//! monitor.
+//!
+//! ```text
+//! model        Rule and its builder; condition: thresholds, presence, functions of the program
+//! fingerprint  what tells one alert from another
+//! state        what is remembered of an alert; event: what happened to it
+//! evaluate     one rule over any source, at an instant: what is seen of each alert
+//! step         (rule, state, what was seen, time) ──► events: the one place where alerts change
+//! ```
+//!
+//! Invariants:
+//!
+//! - [`step`] is a function of its arguments: no clock, no input, no output. The running monitor, dry runs and tests of
+//!   rules call the same one.
+//! - What is not known ends no alert, unless the rule says so.
+//! - Time is what has been watched: neither a clock that is set, nor a program that was not running, counts.
+
+mod condition;
+mod evaluate;
+mod event;
+mod fingerprint;
+mod model;
+mod state;
+mod step;
+mod view;
+
+pub use self::{
+    condition::{Closure, Comparison, Condition, Decision, Level},
+    evaluate::{Elements, evaluate, observed},
+    event::{Event, EventKind, Reason},
+    fingerprint::Fingerprint,
+    model::{Coverage, Missing, Rule},
+    state::{Lifecycle, State},
+    step::{Observed, Tick, remove, step},
+    view::View,
+};
