@@ -8,8 +8,9 @@
 //! All series share one list of instants, the slots; a series is a list of values beside it. So a step of the wall clock
 //! is made up for by moving the slots: what was measured five minutes ago by a steady clock stays five minutes old.
 //!
-//! Memory: 8 bytes a slot and series, for at most [`SLOTS`] slots however often there is a flush: a slot that is closer to
-//! the one before it than the spacing is overwritten by the next flush. Histograms keep every fifth slot and the newest.
+//! Memory: 8 bytes a slot and series, for about [`SLOTS`] slots however often there is a flush: a slot that is closer to the
+//! one before it than the spacing is overwritten by the next flush. Of histograms, which are larger, only the newest slots
+//! and some of those before are kept.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map::Entry},
@@ -34,10 +35,12 @@ use crate::{
 };
 
 /// How many slots there are, about.
-const SLOTS: i64 = 300;
+const SLOTS: i64 = 900;
 
-/// Of so many slots, histograms keep one.
-const SPARSE: u64 = 5;
+/// Histograms are kept of so many of the newest slots,
+const DENSE: usize = 30;
+/// and of one in so many of those before.
+const SPARSE: u64 = 15;
 
 /// A series that was not listed for so long is gone, as in the store.
 const GONE_MS: i64 = 2 * FULL_EVERY_US / 1_000;
@@ -52,8 +55,13 @@ pub(crate) struct Recent {
     service: String,
     /// How far back samples are kept.
     span: i64,
-    /// The metrics that are kept.
+    /// When the recording began.
+    since: i64,
+    /// The names that may be asked for, and the metrics that are kept for them.
+    names: HashSet<String>,
     metrics: HashSet<String>,
+    /// The names of which all is known that was recorded before.
+    remembered: HashSet<String>,
     /// The instants, ascending, in milliseconds since 1970.
     slots: VecDeque<i64>,
     /// The number of the first slot.
@@ -97,21 +105,22 @@ impl Recent {
     /// Keeps `metrics` for `span` milliseconds, from a recording on that begins at `now`. Names may be short ones, or parts
     /// of histograms.
     pub(crate) fn new(service: &str, names: impl IntoIterator<Item = String>, span: i64, now: i64) -> Self {
-        let mut metrics = HashSet::new();
-        for name in names {
+        let names: HashSet<String> = names.into_iter().collect();
+        let mut metrics = names.clone();
+        for name in &names {
             for (end, _) in PARTS {
                 metrics.extend(name.strip_suffix(end).map(str::to_owned));
             }
-            if let Some(alias) = Alias::find(&name) {
+            if let Some(alias) = Alias::find(name) {
                 metrics.insert(alias.metric.to_owned());
                 if let Form::PercentOf(whole) = alias.form {
                     metrics.insert(whole.to_owned());
                 }
             }
-            metrics.insert(name);
         }
         // Counters began at 0 when the recording did.
-        Self { service: service.to_owned(), span, metrics, slots: VecDeque::from([now]), ..Self::default() }
+        let (service, slots) = (service.to_owned(), VecDeque::from([now]));
+        Self { service, span, since: now, names, metrics, slots, ..Self::default() }
     }
 
     /// Takes over what the store has of `name` from before this recording, as ended when it began.
@@ -129,14 +138,24 @@ impl Recent {
             found.push(series);
             ControlFlow::Continue(())
         })?;
+        self.remembered.insert(name.to_owned());
         if !found.is_empty() {
             self.past.insert(name.to_owned(), found);
         }
         Ok(())
     }
 
+    /// Whether all that is asked for is here, and nothing of it in the store alone.
+    pub(crate) fn covers(&self, select: &Select<'_>) -> bool {
+        let (Some(name), Some(&newest)) = (select.name(), self.slots.back()) else { return false };
+        let since = if self.remembered.contains(name) { newest - self.span } else { self.since };
+        // Buckets of classic histograms are made of those of the store.
+        self.names.contains(name) && !name.ends_with("_bucket") && select.from >= since.max(newest - self.span)
+    }
+
     /// Moves all samples by `millis`, because the wall clock was set by so much.
     pub(crate) fn shift(&mut self, millis: i64) {
+        self.since = self.since.saturating_add(millis);
         self.slots.iter_mut().for_each(|slot| *slot = slot.saturating_add(millis));
         self.series.iter_mut().for_each(|kept| kept.listed = kept.listed.saturating_add(millis));
         for series in self.past.values_mut().flatten() {
@@ -407,9 +426,9 @@ fn put<T: Clone>(values: &mut VecDeque<T>, place: usize, value: T, absent: T) {
     values.push_back(value);
 }
 
-/// Drops the histogram before the newest if it is none of those that are kept.
+/// Drops the histogram that is not one of the newest any more, if it is none of those that are kept.
 fn thin(values: &mut VecDeque<Option<Arc<Histogram>>>, first: u64) {
-    let Some(place) = values.len().checked_sub(2).filter(|&place| place > 0) else { return };
+    let Some(place) = values.len().checked_sub(DENSE + 1).filter(|&place| place > 0) else { return };
     if (first + place as u64) % SPARSE != 0 {
         values[place] = None;
     }
