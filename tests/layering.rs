@@ -83,7 +83,7 @@ const SINKS: &[Row] = &[
     ("promql", &["util"]),
     ("http", &["util", "promql"]),
     ("notify", &["error", "util"]),
-    ("rule", &["error", "promql", "notify"]),
+    ("rule", &["error", "util", "promql", "notify"]),
     ("sql", &["error", "util", "store", "query"]),
     ("transfer", &["error", "util", "exposition", "store", "query"]),
     ("host", &["error", "util", "exposition"]),

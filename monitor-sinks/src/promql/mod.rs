@@ -30,7 +30,7 @@
 
 mod annotation;
 mod builder;
-mod error;
+pub(crate) mod error;
 mod eval;
 pub(crate) mod function;
 mod histogram;

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! model        Rule and its builder; condition: thresholds, presence, functions of the program
+//! text         a rule as one line; template: what is said of an alert, seed: values as Python formats them
 //! fingerprint  what tells one alert from another
 //! state        what is remembered of an alert; event: what happened to it
 //! evaluate     one rule over any source, at an instant: what is seen of each alert
@@ -20,9 +21,13 @@ mod condition;
 mod evaluate;
 mod event;
 mod fingerprint;
+mod humanize;
 mod model;
+mod seed;
 mod state;
 mod step;
+mod template;
+mod text;
 mod view;
 
 pub use self::{
@@ -33,5 +38,6 @@ pub use self::{
     model::{Coverage, Missing, Rule},
     state::{Lifecycle, State},
     step::{Observed, Tick, remove, step},
+    template::{Facts, Rendered, Template},
     view::View,
 };

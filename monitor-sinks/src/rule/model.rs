@@ -7,12 +7,17 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use super::{
     condition::{Closure, Comparison, Condition, Level},
+    template::Template,
     view::View,
 };
 use crate::{
     error::Error,
     notify::Severity,
-    promql::{Labels, format as format_expression, syntax::is_label_name},
+    promql::{
+        Labels,
+        syntax::{is_label_name, parse},
+        value::Type,
+    },
 };
 
 /// When to alert, and what to say.
@@ -42,8 +47,6 @@ pub struct Rule {
     name: String,
     expr: String,
     condition: Condition,
-    /// What a threshold gets that does not say.
-    default_severity: Severity,
     held_for: Duration,
     keep_firing: Duration,
     missing: Option<Missing>,
@@ -95,7 +98,6 @@ impl Rule {
             name: name.into(),
             expr: String::new(),
             condition: Condition::Present(Severity::default()),
-            default_severity: Severity::default(),
             held_for: Duration::ZERO,
             keep_firing: Duration::ZERO,
             missing: None,
@@ -127,7 +129,7 @@ impl Rule {
     where
         F: Fn(&View<'_>) -> Option<bool> + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe + 'static,
     {
-        self.condition = Condition::Closure(self.default_severity, Closure(Arc::new(decide)));
+        self.condition = Condition::Closure(self.condition.lowest(), Closure(Arc::new(decide)));
         self
     }
 
@@ -161,12 +163,12 @@ impl Rule {
         self.compared(Comparison::NotEqual, value)
     }
 
-    /// Lets an alert of the threshold given last go on until the value is at `threshold` or below.
+    /// Lets an alert of the threshold given last go on until the value is at `threshold` or below; see [`Level::clear`].
     pub fn clear_below(self, threshold: f64) -> Self {
         self.cleared(threshold, "clear_below", [Comparison::Above, Comparison::AtLeast])
     }
 
-    /// Lets an alert of the threshold given last go on until the value is at `threshold` or above.
+    /// Lets an alert of the threshold given last go on until the value is at `threshold` or above; see [`Level::clear`].
     pub fn clear_above(self, threshold: f64) -> Self {
         self.cleared(threshold, "clear_above", [Comparison::Below, Comparison::AtMost])
     }
@@ -183,7 +185,6 @@ impl Rule {
 
     /// How urgent alerts of the threshold given last are; without a threshold, all alerts. Medium if not said.
     pub fn severity(mut self, severity: Severity) -> Self {
-        self.default_severity = severity;
         match &mut self.condition {
             Condition::Levels(levels) => levels.iter_mut().next_back().into_iter().for_each(|l| l.severity = severity),
             Condition::Present(own) | Condition::Closure(own, _) => *own = severity,
@@ -299,6 +300,11 @@ impl Rule {
         }
     }
 
+    /// The policy that was asked for, if one was.
+    pub(super) fn missing_as_given(&self) -> Option<Missing> {
+        self.missing
+    }
+
     /// How much of its windows there must be values for, if it says so.
     #[must_use]
     pub fn coverage(&self) -> Option<Coverage> {
@@ -358,8 +364,8 @@ impl Rule {
     /// # Errors
     ///
     /// If it has no name or nothing to watch, the expression is not PromQL or has no values, a threshold is not a number
-    /// or clears beyond where it fires, two thresholds have one severity, or a name of a label is none. The message names
-    /// the rule, and the place in the expression.
+    /// or clears beyond where it fires, two thresholds have one severity, a name of a label is none, or a text is no
+    /// template. The message names the rule, and the place in the expression.
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |message: String| Error::rule(&self.name, message);
         if self.name.trim().is_empty() {
@@ -376,7 +382,11 @@ impl Rule {
             (Condition::Closure(..), true) => Ok(()),
             (Condition::Closure(..), false) => Err(String::from("a function decides; take the expression out")),
             (_, true) => Err(String::from("there is nothing to watch; give an expression with `when`")),
-            (_, false) => format_expression(&self.expr).map(|_| ()).map_err(|error| error.to_string()),
+            (_, false) => match parse(&self.expr) {
+                Ok(expr) if matches!(expr.of_type(), Type::Scalar | Type::Vector) => Ok(()),
+                Ok(expr) => Err(format!("the expression is a {}; it has no values at an instant", expr.of_type())),
+                Err(error) => Err(error.to_string()),
+            },
         }
     }
 
@@ -417,6 +427,9 @@ impl Rule {
         if let Some(label) = self.labels.keys().find(|label| !is_label_name(label) || label.starts_with("__")) {
             return Err(format!("`{label}` cannot be the name of a label; letters, digits and _ can"));
         }
+        for (name, text) in self.labels.iter().chain(&self.annotations) {
+            Template::new(text).map_err(|message| format!("the template of `{name}`: {message}"))?;
+        }
         if self.depends_on.contains(&self.name) {
             return Err(String::from("it depends on itself"));
         }
@@ -435,7 +448,7 @@ impl Rule {
     }
 
     fn compared(self, comparison: Comparison, threshold: f64) -> Self {
-        let severity = self.default_severity;
+        let severity = if let Condition::Present(own) = self.condition { own } else { Severity::default() };
         self.level(Level::new(severity, comparison, threshold))
     }
 

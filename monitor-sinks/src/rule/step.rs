@@ -318,3 +318,6 @@ fn adopt(watches: &mut [Watch; 4], condition: &Condition) {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
