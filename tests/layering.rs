@@ -82,6 +82,7 @@ const SINKS: &[Row] = &[
     ("query", &["error", "util", "store"]),
     ("promql", &["util"]),
     ("http", &["util", "promql"]),
+    ("notify", &["error", "util"]),
     ("sql", &["error", "util", "store", "query"]),
     ("transfer", &["error", "util", "exposition", "store", "query"]),
     ("host", &["error", "util", "exposition"]),

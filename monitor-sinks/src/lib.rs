@@ -12,6 +12,7 @@
 //! query     functions, series, distributions over a window
 //! promql    PromQL over any source of series
 //! host      what machine, container and process use
+//! notify    messages about alerts: outbox, notifier, channels
 //! store     the file: schema, lease, row codec, writer, reader
 //! exposition  the Prometheus and OpenMetrics text formats, line by line
 //! util      varints, row guard, name distance, log lines
@@ -43,6 +44,8 @@ mod exposition;
 pub mod host;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
+pub mod notify;
 #[cfg(feature = "promql")]
 pub mod promql;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
