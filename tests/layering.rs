@@ -83,12 +83,12 @@ const SINKS: &[Row] = &[
     ("promql", &["util"]),
     ("http", &["util", "promql"]),
     ("notify", &["error", "util"]),
-    ("rule", &["error", "util", "promql", "notify"]),
     ("sql", &["error", "util", "store", "query"]),
     ("transfer", &["error", "util", "exposition", "store", "query"]),
     ("host", &["error", "util", "exposition"]),
     ("ask", &["error", "util", "store", "query", "promql"]),
-    ("runtime", &["error", "util", "store", "query", "host", "ask"]),
+    ("rule", &["error", "util", "promql", "notify", "store", "ask"]),
+    ("runtime", &["error", "util", "store", "query", "host", "ask", "rule", "notify"]),
 ];
 
 const CLI: &[Row] = &[

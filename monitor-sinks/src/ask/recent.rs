@@ -42,6 +42,9 @@ const DENSE: usize = 30;
 /// and of one in so many of those before.
 const SPARSE: u64 = 15;
 
+/// More names than this are not kept on top.
+const MOST_NAMES: usize = 20_000;
+
 /// A series that was not listed for so long is gone, as in the store.
 const GONE_MS: i64 = 2 * FULL_EVERY_US / 1_000;
 
@@ -106,34 +109,32 @@ impl Recent {
     /// of histograms.
     pub(crate) fn new(service: &str, names: impl IntoIterator<Item = String>, span: i64, now: i64) -> Self {
         let names: HashSet<String> = names.into_iter().collect();
-        let mut metrics = names.clone();
-        for name in &names {
-            for (end, _) in PARTS {
-                metrics.extend(name.strip_suffix(end).map(str::to_owned));
-            }
-            if let Some(alias) = Alias::find(name) {
-                metrics.insert(alias.metric.to_owned());
-                if let Form::PercentOf(whole) = alias.form {
-                    metrics.insert(whole.to_owned());
-                }
-            }
-        }
+        let metrics = names.iter().flat_map(|name| metrics_of(name)).collect();
         // Counters began at 0 when the recording did.
         let (service, slots) = (service.to_owned(), VecDeque::from([now]));
         Self { service, span, since: now, names, metrics, slots, ..Self::default() }
     }
 
-    /// Takes over what the store has of `name` from before this recording, as ended when it began.
-    pub(crate) fn remember(&mut self, source: &StoreSource, name: &str) -> Result<(), Error> {
+    /// Keeps one metric more, as if it had been kept before.
+    pub(crate) fn learn(&mut self, source: &StoreSource, name: &str) {
+        if self.names.len() >= MOST_NAMES || !self.names.insert(name.to_owned()) {
+            return;
+        }
+        self.metrics.extend(metrics_of(name));
+        self.places.retain(|_, place| place.is_some());
+        // What could not be read goes on to be asked of the store.
+        let _ = self.remember(source, name, false);
+    }
+
+    /// Takes over what the store has of `name` from before, as ended when this recording began if that is just now.
+    pub(crate) fn remember(&mut self, source: &StoreSource, name: &str, is_over: bool) -> Result<(), Error> {
         let Some(&now) = self.slots.back() else { return Ok(()) };
         let matchers = selector(name)?;
         let select = Select { matchers: &matchers, from: now - self.span, to: now - 1 };
         let mut found = Vec::new();
         source.select(&select, &mut |mut series| {
-            if series.histograms.is_empty() && series.floats.last().is_some_and(|last| !is_stale(last.1)) {
-                series.floats.push((now - 1, stale()));
-            } else if !series.histograms.is_empty() {
-                series.histograms.push((now - 1, Arc::new(Histogram::exponential(0, 0, stale()))));
+            if is_over {
+                end(&mut series, now - 1);
             }
             found.push(series);
             ControlFlow::Continue(())
@@ -434,6 +435,19 @@ fn thin(values: &mut VecDeque<Option<Arc<Histogram>>>, first: u64) {
     }
 }
 
+/// The metrics that a name may stand for: itself, a histogram whose part it is, those of a short name.
+fn metrics_of(name: &str) -> Vec<String> {
+    let mut metrics = vec![name.to_owned()];
+    metrics.extend(PARTS.iter().filter_map(|(end, _)| name.strip_suffix(end)).map(str::to_owned));
+    if let Some(alias) = Alias::find(name) {
+        metrics.push(alias.metric.to_owned());
+        if let Form::PercentOf(whole) = alias.form {
+            metrics.push(whole.to_owned());
+        }
+    }
+    metrics
+}
+
 /// The place of the series of a key, which is made if need be. Several keys may be one series.
 fn place_of(
     series: &mut Vec<Kept>,
@@ -449,6 +463,15 @@ fn place_of(
     same.push(series.len());
     series.push(Kept::new(stored));
     series.len() - 1
+}
+
+/// Marks the end of a series that has none.
+fn end(series: &mut Series, at: i64) {
+    if !series.histograms.is_empty() {
+        series.histograms.push((at, Arc::new(Histogram::exponential(0, 0, stale()))));
+    } else if series.floats.last().is_some_and(|last| !is_stale(last.1)) {
+        series.floats.push((at, stale()));
+    }
 }
 
 fn stored(key: &SeriesKey, service: &str) -> StoredSeries {

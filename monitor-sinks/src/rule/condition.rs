@@ -108,7 +108,10 @@ impl Level {
     #[allow(clippy::float_cmp, reason = "counts are exact")]
     pub(super) fn is_near(&self, value: f64) -> bool {
         let is_order = !matches!(self.comparison, Comparison::Equal | Comparison::NotEqual);
-        is_order && self.clear.is_none() && (value - self.threshold).abs() <= NEAR * self.threshold.abs() && value != self.threshold
+        is_order
+            && self.clear.is_none()
+            && (value - self.threshold).abs() <= NEAR * self.threshold.abs()
+            && value != self.threshold
     }
 }
 

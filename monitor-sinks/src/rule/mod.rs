@@ -7,6 +7,7 @@
 //! fingerprint  what tells one alert from another
 //! state        what is remembered of an alert; event: what happened to it
 //! evaluate     one rule over any source, at an instant: what is seen of each alert
+//! engine       rules at work: evaluated at each flush, kept in the store, told
 //! step         (rule, state, what was seen, time) ──► events: the one place where alerts change
 //! ```
 //!
@@ -18,6 +19,7 @@
 //! - Time is what has been watched: neither a clock that is set, nor a program that was not running, counts.
 
 mod condition;
+pub(crate) mod engine;
 mod evaluate;
 mod event;
 mod fingerprint;
@@ -32,6 +34,7 @@ mod view;
 
 pub use self::{
     condition::{Closure, Comparison, Condition, Decision, Level},
+    engine::{Acknowledgement, Alert, AlertEvent, Explanation, Silence},
     evaluate::{Elements, evaluate, observed},
     event::{Event, EventKind, Reason},
     fingerprint::Fingerprint,

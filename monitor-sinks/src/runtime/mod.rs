@@ -5,8 +5,12 @@
 //! - `thread`: the loop; `outage`: what it says and counts while the store cannot be written to.
 //! - `source`: where values come from; the registry of the process, or a stand-in.
 //! - `question`: PromQL.
+//! - `attendant`: what is done at each flush beside storing; `alert`: rules and channels.
 //! - `sampler`: origins beside it, on grids of their own; `host`: the machine as one of them.
 
+#[cfg(feature = "rules")]
+mod alert;
+mod attendant;
 mod builder;
 #[cfg(feature = "host")]
 mod host;

@@ -15,16 +15,18 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use monitor_core::{SlowCall, own};
+use rusqlite::Transaction;
 
 use super::{
     Source,
+    attendant::Attendance,
     outage::Outage,
     sampler::{Samplers, caught},
     schedule::{Grid, Step, step_back},
 };
 use crate::{
     error::{Error, Kind},
-    store::{Origin, Writer},
+    store::{Origin, Rider, Writer},
     util::{report, time::to_micros},
 };
 
@@ -54,6 +56,7 @@ pub(super) fn spawn<S: Source>(
     writer: Writer,
     source: impl FnOnce() -> S,
     samplers: Samplers,
+    attendance: Attendance,
     inbox: Receiver<Command>,
     interval_us: i64,
 ) -> io::Result<JoinHandle<()>> {
@@ -61,8 +64,18 @@ pub(super) fn spawn<S: Source>(
     let handle = Builder::new().name(String::from("monitored")).spawn(move || {
         if let Ok(source) = receive.recv() {
             let (outage, slow_calls) = (Outage::default(), Vec::new());
-            Worker { writer, source, samplers, interval_us, outage, slow_calls, is_untidy: false, wall_us: None }
-                .run(&inbox);
+            Worker {
+                writer,
+                source,
+                samplers,
+                attendance,
+                interval_us,
+                outage,
+                slow_calls,
+                is_untidy: false,
+                wall_us: None,
+            }
+            .run(&inbox);
         }
     })?;
     // Made on the caller's thread, so that what is recorded once `start` has returned is this recording's.
@@ -74,6 +87,7 @@ struct Worker<S> {
     writer: Writer,
     source: S,
     samplers: Samplers,
+    attendance: Attendance,
     interval_us: i64,
     outage: Outage,
     /// Exemplars that have not been stored yet.
@@ -89,7 +103,8 @@ impl<S: Source> Worker<S> {
         let mut grid = Grid::new(self.interval_us, now_us());
         loop {
             let now = now_us();
-            let wait = match grid.step(now).with_due(now, self.samplers.due_us(now)) {
+            let due = [self.samplers.due_us(now), self.attendance.due_us(now)].into_iter().flatten().min();
+            let wait = match grid.step(now).with_due(now, due) {
                 Step::Drain => {
                     self.samplers.sample_due(now);
                     // The outage has told of a failure, and the next drain makes up for it.
@@ -188,12 +203,7 @@ impl<S: Source> Worker<S> {
             let at_us = now_us();
             self.watch_wall_clock(at_us);
             self.keep_slow_calls();
-            let recorded = || self.source.samples().map(|sample| Origin::App.sample(sample));
-            self.writer.write(at_us, || recorded().chain(self.samplers.samples()), &self.slow_calls)?;
-            self.source.delivered();
-            self.samplers.delivered();
-            self.slow_calls.clear();
-            Ok(())
+            self.write(at_us)
         })
         .unwrap_or_else(|message| {
             own::BACKGROUND_PANICS.add(1_u64);
@@ -203,6 +213,33 @@ impl<S: Source> Worker<S> {
             own::FLUSH_FAILURES.add(1_u64);
         }
         result
+    }
+
+    /// Writes what was collected, as of `at_us`, and what comes of it.
+    fn write(&mut self, at_us: i64) -> Result<(), Error> {
+        let Self { writer, source, samplers, attendance, .. } = self;
+        let recorded = || source.samples().map(|sample| Origin::App.sample(sample)).chain(samplers.samples());
+        attendance.look(at_us, writer, &mut recorded());
+        let minute = writer.full_minute();
+        let is_durable = attendance.wants(at_us, writer.generation());
+        let mut figures = std::mem::take(&mut attendance.figures);
+        let mut write = |transaction: &Transaction<'_>, generation| attendance.write(transaction, at_us, generation);
+        let rider = is_durable.map(|is_durable| Rider { is_durable, write: &mut write });
+        let written =
+            writer.write_with(at_us, || recorded().chain(figures.samples()), &self.slow_calls, rider).map(|_| ());
+        if writer.full_minute() != minute && written.is_ok() {
+            figures.delivered();
+        }
+        attendance.figures = figures;
+        if written.is_err() {
+            attendance.failed(at_us);
+            return written;
+        }
+        self.source.delivered();
+        self.samplers.delivered();
+        self.slow_calls.clear();
+        self.attendance.stored(&mut self.writer, at_us, is_durable.is_some());
+        Ok(())
     }
 
     /// Takes the exemplars that came in. They are few; while they cannot be stored, the oldest make room for new ones.
@@ -219,6 +256,9 @@ impl<S: Source> Worker<S> {
     fn end(mut self) -> Result<(), Error> {
         self.writer.set_patience(LAST_PATIENCE);
         self.samplers.sample_all(now_us());
+        // What comes of the last values is still told, for a while.
+        let _ = self.store();
+        self.attendance.close(now_us());
         self.writer.end_with_next();
         match self.store() {
             Ok(()) => {

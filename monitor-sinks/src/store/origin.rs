@@ -15,11 +15,13 @@ pub(crate) enum Origin {
     Host,
     /// The store itself.
     Own,
+    /// The rules that watch the values.
+    Alerts,
 }
 
 impl Origin {
     /// How many there are.
-    const COUNT: usize = 3;
+    const COUNT: usize = 4;
 
     /// What the table of series calls it. Part of the file format: never change one.
     pub(super) const fn source(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Origin {
             Self::App => "app",
             Self::Host => "host",
             Self::Own => "own",
+            Self::Alerts => "alerts",
         }
     }
 

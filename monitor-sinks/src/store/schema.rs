@@ -125,6 +125,26 @@ pub(crate) fn open_for_writing(path: &Path, patience: Duration) -> Result<Connec
     Ok(connection)
 }
 
+/// Opens a connection that writes beside the one that records, if there is one: what it writes stays in the log. The file
+/// itself is left to the next recording, because readers that find no writer read it past SQLite's locks.
+#[cfg(feature = "rules")]
+pub(crate) fn open_beside_writer(path: &Path, patience: Duration) -> Result<Connection, Error> {
+    match fs::metadata(path) {
+        Ok(found) => inspect_file(path, &found)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Kind::NotFound { path: path.to_owned() }.into());
+        }
+        Err(error) => return Err(Error::io("open", path, error)),
+    }
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, patience)?;
+    identify(&connection, path, patience)?;
+    let prepared = connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .and_then(|_| connection.pragma_update(None, "wal_autocheckpoint", 0));
+    prepared.map_err(|error| Error::sqlite("open", path, patience, error))?;
+    Ok(connection)
+}
+
 /// Names the log or its index as the reason if SQLite was refused and one of them is somebody else's.
 ///
 /// Told from the outside: opening the index to try would drop the locks that other connections of this process hold.

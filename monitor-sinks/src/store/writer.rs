@@ -200,13 +200,17 @@ impl Writer {
     }
 
     /// The number of the file that is open: another one after it was deleted, replaced or set aside, or may have been.
-    #[cfg(feature = "rules")]
     pub(crate) const fn generation(&self) -> u64 {
         self.generation
     }
 
+    /// The minute of the newest full row, in which all series are.
+    pub(crate) const fn full_minute(&self) -> Option<i64> {
+        self.full_minute
+    }
+
     /// The connection, for reading and for making tables of one's own between flushes.
-    #[cfg(feature = "rules")]
+    #[allow(dead_code, reason = "nobody asks without the feature `rules`")]
     pub(crate) const fn connection(&mut self) -> Option<&mut Connection> {
         self.connection.as_mut()
     }

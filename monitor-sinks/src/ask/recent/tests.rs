@@ -149,7 +149,7 @@ fn what_the_recording_before_has_left_goes_on() {
         registry = Registry::default();
         recent = Recent::new("etl", names(), 300_000, START + begin * 1_000);
         for name in names() {
-            recent.remember(&store, &name).unwrap();
+            recent.remember(&store, &name, true).unwrap();
         }
         for second in begin + 1..=end {
             let now = START + second * 1_000;

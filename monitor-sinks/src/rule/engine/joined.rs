@@ -1,6 +1,6 @@
 //! The samples in memory, and the store where they do not reach.
 
-use std::{cell::Cell, ops::ControlFlow};
+use std::{cell::RefCell, ops::ControlFlow};
 
 use crate::{
     ask::{Recent, StoreSource},
@@ -11,13 +11,18 @@ use crate::{
 pub(super) struct Joined<'a> {
     recent: &'a Recent,
     store: &'a StoreSource,
-    /// How often the store was read.
-    reads: Cell<u64>,
+    /// The names that were asked of the store.
+    missed: RefCell<Vec<String>>,
 }
 
 impl<'a> Joined<'a> {
-    pub(super) const fn new(recent: &'a Recent, store: &'a StoreSource) -> Self {
-        Self { recent, store, reads: Cell::new(0) }
+    pub(super) fn new(recent: &'a Recent, store: &'a StoreSource) -> Self {
+        Self { recent, store, missed: RefCell::default() }
+    }
+
+    /// The names that were asked of the store.
+    pub(super) fn missed(&self) -> Vec<String> {
+        self.missed.take()
     }
 }
 
@@ -32,7 +37,7 @@ impl Source for Joined<'_> {
         if flow.is_break() || self.recent.covers(select) {
             return Ok(());
         }
-        self.reads.set(self.reads.get() + 1);
+        self.missed.borrow_mut().extend(select.name().map(str::to_owned));
         self.store.select(select, give)
     }
 

@@ -55,6 +55,7 @@ pub(super) struct Live {
     pub(super) saved: Option<(u64, Option<String>)>,
     interval_ms: u64,
     due_ms: u64,
+    slack_ms: u64,
 }
 
 /// What an evaluation has brought: for each alert that anything happened to, what it was.
@@ -82,6 +83,7 @@ impl Live {
             saved: None,
             interval_ms: pace.every,
             due_ms: 0,
+            slack_ms: pace.slack,
         }
     }
 
@@ -94,10 +96,16 @@ impl Live {
         now.steady_ms >= self.due_ms
     }
 
+    /// In how many milliseconds it is due; it is evaluated at the flush after that.
+    pub(super) const fn due_in_ms(&self, steady_ms: u64) -> u64 {
+        (self.due_ms + self.slack_ms).saturating_sub(steady_ms)
+    }
+
     /// Evaluates it, takes all its alerts on, and plans the next time.
     pub(super) fn run(&mut self, source: &dyn Source, now: Now, pace: Pace) -> (Happened, Turn) {
         let begun = Instant::now();
-        let found = catch_unwind(AssertUnwindSafe(|| evaluate(&self.rule, source, now.at_ms, begun.checked_add(DEADLINE))));
+        let found =
+            catch_unwind(AssertUnwindSafe(|| evaluate(&self.rule, source, now.at_ms, begun.checked_add(DEADLINE))));
         let found = match found {
             Ok(found) => found.map_err(|error| error.to_string()),
             Err(_) => Err(format!("rule `{}`: it panicked", self.rule.name())),
@@ -118,14 +126,16 @@ impl Live {
         match found {
             Ok(elements) => self.found(elements, tick),
             Err(message) => {
-                let happened = self.take_on(self.alerts.keys().map(|labels| (labels.clone(), Observed::Failed)).collect(), tick);
+                let happened =
+                    self.take_on(self.alerts.keys().map(|labels| (labels.clone(), Observed::Failed)).collect(), tick);
                 (happened, self.turn(Some(message)))
             }
         }
     }
 
     fn plan(&mut self, now: Now, pace: Pace, took: Duration) {
-        let rest = if took < CHEAP { 0 } else { u64::try_from(took.as_millis()).unwrap_or(u64::MAX).saturating_mul(SHARE) };
+        let rest =
+            if took < CHEAP { 0 } else { u64::try_from(took.as_millis()).unwrap_or(u64::MAX).saturating_mul(SHARE) };
         let every = pace.every.max(1);
         self.interval_ms = rest.div_ceil(every).max(1).saturating_mul(every);
         self.due_ms = now.steady_ms.saturating_add(self.interval_ms).saturating_sub(pace.slack);

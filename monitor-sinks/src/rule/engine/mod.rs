@@ -35,6 +35,7 @@ use std::{collections::HashMap, time::Duration};
 
 use rusqlite::{Connection, Transaction};
 
+pub(crate) use self::{clock::Moment, tell::Recipient};
 use self::{
     clock::{Clock, Now},
     command::Command,
@@ -43,10 +44,9 @@ use self::{
     queue::Queue,
     silence::{Silencer, subject},
     table::{Entry, RuleRow},
-    tell::{Note, tell},
+    tell::tell,
     tracked::{Memory, Tracked},
 };
-pub(crate) use self::{clock::Moment, tell::Recipient};
 pub use self::{
     read::{Alert, AlertEvent, Explanation},
     silence::Silence,
@@ -81,12 +81,16 @@ pub(crate) struct Settings {
     pub(crate) recipients: Vec<Recipient>,
     /// The service of series that name none.
     pub(crate) service: String,
+    /// What tells the messages of this program from those of others.
+    pub(crate) instance: String,
 }
 
 /// The rules of a running monitor, with their alerts.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pace: Pace,
+    /// Whether rules are evaluated more often than there is a flush by itself.
+    is_faster: bool,
     recipients: Vec<Recipient>,
     rules: Vec<Live>,
     /// Alerts of rules that are gone; they are written once.
@@ -131,6 +135,7 @@ impl Engine {
         let recent = recent(&rules, &settings.service, &store, moment);
         let mut engine = Self {
             pace,
+            is_faster: settings.every < settings.flush_every,
             recipients: settings.recipients,
             rules,
             orphans: Vec::new(),
@@ -139,7 +144,7 @@ impl Engine {
             store,
             clock: Clock::new(moment),
             commanded: 0,
-            queue: Queue::default(),
+            queue: Queue { instance: settings.instance, ..Queue::default() },
             figures: Figures::default(),
             generation: None,
             flushed_ms: moment.steady_ms,
@@ -178,7 +183,14 @@ impl Engine {
         if let Some(stepped_ms) = now.stepped_ms {
             self.recent.shift(stepped_ms);
             let text = format!("the wall clock was stepped by {:.1} s", stepped_ms as f64 / 1_000.0);
-            self.queue.entries.push(Entry { at_ms: now.wall_ms, alert: None, rule: None, kind: "clock", event: None, text });
+            self.queue.entries.push(Entry {
+                at_ms: now.wall_ms,
+                alert: None,
+                rule: None,
+                kind: "clock",
+                event: None,
+                text,
+            });
         }
         self.recent.take(now.at_ms, samples);
         if let Some(connection) = connection {
@@ -229,12 +241,18 @@ impl Engine {
             for alert in live.alerts.values_mut() {
                 let memory = &mut alert.memory;
                 let events = happened.remove(&alert.labels).unwrap_or_default();
-                if memory.state.is_idle() && memory.told.channels.is_empty() && events.is_empty() && memory.ack.is_none() {
+                if memory.state.is_idle()
+                    && memory.told.channels.is_empty()
+                    && events.is_empty()
+                    && memory.ack.is_none()
+                {
                     continue;
                 }
                 memory.silenced = silence_for(&self.silencers, rule, &alert.labels, memory);
                 let kept_back = rule.dependencies().iter().find(|name| {
-                    active.get(name.as_str()).is_some_and(|others| others.iter().any(|other| agree(other, &alert.labels)))
+                    active
+                        .get(name.as_str())
+                        .is_some_and(|others| others.iter().any(|other| agree(other, &alert.labels)))
                 });
                 memory.inhibited = kept_back.cloned();
                 let notes = tell(rule, memory, &events, &self.recipients, now.wall_ms, now.elapsed_ms);
@@ -338,9 +356,26 @@ impl Engine {
         }
     }
 
+    /// Keeps something else that happened for the store.
+    pub(crate) fn remark(&mut self, kind: &'static str, text: String, at_ms: i64) {
+        self.queue.entries.push(Entry { at_ms, alert: None, rule: None, kind, event: None, text });
+    }
+
+    /// In how many milliseconds the next rule is due, seen from an instant of the steady clock; `None` if the next flush
+    /// comes early enough.
+    pub(crate) fn due_in_ms(&self, steady_ms: u64) -> Option<u64> {
+        let soonest = || self.rules.iter().map(|live| live.due_in_ms(steady_ms)).min();
+        if self.is_faster { soonest() } else { None }
+    }
+
+    /// Whether nothing has been written to file number `generation`.
+    pub(crate) fn is_new(&self, generation: u64) -> bool {
+        self.generation != Some(generation)
+    }
+
     /// Whether there is anything to write to file number `generation`.
     pub(crate) fn is_unsaved(&self, generation: u64, is_last: bool) -> bool {
-        self.generation != Some(generation)
+        self.is_new(generation)
             || !self.queue.is_empty()
             || !self.orphans.is_empty()
             || self.rules.iter().any(|live| {
@@ -365,7 +400,7 @@ impl Engine {
 
     /// Writes what is to be written, to file number `generation`; all of it, if that is another one than before.
     pub(crate) fn write(&self, transaction: &Transaction<'_>, generation: u64, is_last: bool) -> rusqlite::Result<()> {
-        let is_new = self.generation != Some(generation);
+        let is_new = self.is_new(generation);
         if is_new {
             table::create(transaction)?;
             table::number_after(transaction, self.commanded)?;
@@ -375,9 +410,8 @@ impl Engine {
             table::put_alert(transaction, rule, alert)?;
         }
         for live in &self.rules {
-            let stale = |alert: &&Tracked| {
-                alert.is_unsaved(self.flushed_ms, is_last) || (is_new && !alert.is_forgettable())
-            };
+            let stale =
+                |alert: &&Tracked| alert.is_unsaved(self.flushed_ms, is_last) || (is_new && !alert.is_forgettable());
             for alert in live.alerts.values().filter(stale) {
                 table::put_alert(transaction, live.rule.name(), alert)?;
             }
@@ -391,7 +425,6 @@ impl Engine {
         if self.queue.commanded {
             command::done(transaction, self.commanded)?;
         }
-        table::put_entries(transaction, &self.queue.entries)?;
         self.queue.write(transaction)
     }
 
@@ -422,7 +455,7 @@ impl Engine {
     }
 
     /// Messages that have waited for a commit for longer than `patience_ms`, each once: they are sent without.
-    pub(crate) fn overdue(&mut self, now_ms: u64, patience_ms: u64) -> Vec<(String, Message)> {
+    pub(crate) fn overdue(&mut self, now_ms: u64, patience_ms: u64) -> impl Iterator<Item = &Message> {
         self.queue.overdue(now_ms, patience_ms)
     }
 

@@ -76,7 +76,8 @@ mod tests {
 
     fn silencer(matchers: &str, until_ms: Option<i64>) -> Silencer {
         let text = String::new;
-        let silence = Silence { id: 1, matchers: matchers.to_owned(), until_ms, by: text(), comment: text(), since_ms: 0 };
+        let silence =
+            Silence { id: 1, matchers: matchers.to_owned(), until_ms, by: text(), comment: text(), since_ms: 0 };
         Silencer::new(silence).unwrap()
     }
 

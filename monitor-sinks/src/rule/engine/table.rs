@@ -77,8 +77,8 @@ pub(super) fn alerts(connection: &Connection) -> rusqlite::Result<Vec<(String, L
 
 /// The silences that are stored.
 pub(super) fn silences(connection: &Connection) -> rusqlite::Result<Vec<Silence>> {
-    let mut statement =
-        connection.prepare("SELECT id, matchers, until_us, since_us, made_by, comment FROM alert_silence ORDER BY id")?;
+    let mut statement = connection
+        .prepare("SELECT id, matchers, until_us, since_us, made_by, comment FROM alert_silence ORDER BY id")?;
     let silences = statement.query_map([], |row| {
         Ok(Silence {
             id: row.get(0)?,

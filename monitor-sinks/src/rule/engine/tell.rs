@@ -149,7 +149,13 @@ impl Teller<'_> {
             return;
         }
         let Memory { state, told, .. } = &mut *self.memory;
-        told.ordinal += 1;
+        // Each incident has one beginning and one end; the numbers of all other messages go on and on.
+        let ordinal = if matches!(kind, Kind::Firing | Kind::Resolved) {
+            0
+        } else {
+            told.ordinal += 1;
+            told.ordinal
+        };
         // Of what is told after its end, the beginning is not that of the incident that came after it.
         let is_of_told = !told.channels.is_empty();
         let (incident, started_ms) =
@@ -160,7 +166,7 @@ impl Teller<'_> {
             severity,
             value: state.last_value,
             incident,
-            ordinal: told.ordinal,
+            ordinal,
             started_ms,
             at_ms: self.now_ms,
             reason,

@@ -1,0 +1,1 @@
+//! The outbox as its callers see it.
