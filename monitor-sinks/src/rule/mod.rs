@@ -18,6 +18,8 @@
 //! - What is not known ends no alert, unless the rule says so.
 //! - Time is what has been watched: neither a clock that is set, nor a program that was not running, counts.
 
+#[doc(hidden)]
+pub mod bench;
 mod condition;
 pub(crate) mod engine;
 mod evaluate;

@@ -23,7 +23,7 @@ use crate::{
     },
     rule::{
         Alert, Explanation, Fingerprint, Rule,
-        engine::{self, Engine, Moment, Recipient},
+        engine::{self, Engine, Limits, Moment, Recipient},
     },
     store::{Placed, Writer},
     util::report,
@@ -181,6 +181,7 @@ impl Invitation for Alerts {
             recipients: recipients.collect(),
             service: occasion.service.to_owned(),
             instance: self.instance.clone().unwrap_or_else(|| instance(occasion.service)),
+            limits: Limits::USUAL,
         };
         let begun = Instant::now();
         let path = occasion.writer.path().clone();

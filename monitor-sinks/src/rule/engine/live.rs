@@ -21,12 +21,8 @@ use crate::{
     util::report,
 };
 
-/// A rule has at most so many alerts. Those that are known stay; further ones are left out, and that is told.
-pub(super) const MOST_ALERTS: usize = 10_000;
-
-/// A rule that takes longer is evaluated less often, so that it has a fiftieth of a core at most.
+/// A rule that takes longer is evaluated less often.
 const CHEAP: Duration = Duration::from_millis(5);
-const SHARE: u64 = 50;
 
 /// A rule that takes longer than this has failed.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -37,6 +33,20 @@ pub(super) struct Pace {
     pub(super) every: u64,
     /// A flush may come so much early.
     pub(super) slack: u64,
+    pub(super) limits: Limits,
+}
+
+/// What a rule may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// How many alerts it has at most. Those that are known stay; further ones are left out, and that is told.
+    pub(crate) alerts: usize,
+    /// One in how many seconds it may be evaluated for.
+    pub(crate) share: u64,
+}
+
+impl Limits {
+    pub(crate) const USUAL: Self = Self { alerts: 10_000, share: 50 };
 }
 
 /// A rule of a running monitor.
@@ -124,7 +134,7 @@ impl Live {
         (self.evaluated_ms, self.evaluated_wall_ms) = (Some(now.steady_ms), now.wall_ms);
         self.plan(now, pace, took);
         match found {
-            Ok(elements) => self.found(elements, tick),
+            Ok(elements) => self.found(elements, tick, pace.limits.alerts),
             Err(message) => {
                 let happened =
                     self.take_on(self.alerts.keys().map(|labels| (labels.clone(), Observed::Failed)).collect(), tick);
@@ -134,17 +144,20 @@ impl Live {
     }
 
     fn plan(&mut self, now: Now, pace: Pace, took: Duration) {
-        let rest =
-            if took < CHEAP { 0 } else { u64::try_from(took.as_millis()).unwrap_or(u64::MAX).saturating_mul(SHARE) };
+        let rest = if took < CHEAP {
+            0
+        } else {
+            u64::try_from(took.as_millis()).unwrap_or(u64::MAX).saturating_mul(pace.limits.share)
+        };
         let every = pace.every.max(1);
         self.interval_ms = rest.div_ceil(every).max(1).saturating_mul(every);
         self.due_ms = now.steady_ms.saturating_add(self.interval_ms).saturating_sub(pace.slack);
     }
 
-    fn found(&mut self, mut elements: Elements, tick: Tick) -> (Happened, Turn) {
+    fn found(&mut self, mut elements: Elements, tick: Tick, most: usize) -> (Happened, Turn) {
         self.elements = elements.len();
         let known = elements.keys().filter(|labels| self.alerts.contains_key(labels)).count();
-        let room = MOST_ALERTS.saturating_sub(self.alerts.len());
+        let room = most.saturating_sub(self.alerts.len());
         let surplus = elements.len().saturating_sub(known).saturating_sub(room);
         if surplus > 0 {
             let mut new = 0;
@@ -159,7 +172,7 @@ impl Live {
         let is_full = surplus > 0;
         let message = is_full.then(|| {
             let name = self.rule.name();
-            format!("rule `{name}`: it has {MOST_ALERTS} alerts, and {surplus} more are left out; sum by fewer labels")
+            format!("rule `{name}`: it has {most} alerts, and {surplus} more are left out; sum by fewer labels")
         });
         (happened, self.turn(message))
     }

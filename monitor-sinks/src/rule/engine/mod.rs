@@ -35,7 +35,7 @@ use std::{collections::HashMap, time::Duration};
 
 use rusqlite::{Connection, Transaction};
 
-pub(crate) use self::{clock::Moment, tell::Recipient};
+pub(crate) use self::{clock::Moment, live::Limits, tell::Recipient};
 use self::{
     clock::{Clock, Now},
     command::Command,
@@ -83,6 +83,7 @@ pub(crate) struct Settings {
     pub(crate) service: String,
     /// What tells the messages of this program from those of others.
     pub(crate) instance: String,
+    pub(crate) limits: Limits,
 }
 
 /// The rules of a running monitor, with their alerts.
@@ -130,7 +131,7 @@ impl Engine {
         table::create(connection)?;
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let every = millis(settings.every).max(1);
-        let pace = Pace { every, slack: millis(settings.flush_every).min(every) / 2 };
+        let pace = Pace { every, slack: millis(settings.flush_every).min(every) / 2, limits: settings.limits };
         let rules: Vec<Live> = settings.rules.into_iter().map(|rule| Live::new(rule, pace)).collect();
         let recent = recent(&rules, &settings.service, &store, moment);
         let mut engine = Self {
