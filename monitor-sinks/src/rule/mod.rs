@@ -12,6 +12,7 @@
 //! alerts       the alerts of a rule on passed-in time
 //! dry_run      what a rule would have done; testing: what it must do, as tests say
 //! recording    groups of rules, and rules that record
+//! prometheus   rule files of Prometheus, in and out
 //! ```
 //!
 //! Invariants:
@@ -30,6 +31,8 @@ mod event;
 mod fingerprint;
 mod humanize;
 mod model;
+#[cfg(feature = "config")]
+pub mod prometheus;
 mod recording;
 mod seed;
 mod state;
