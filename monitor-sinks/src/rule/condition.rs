@@ -104,7 +104,11 @@ impl Level {
     /// Whether an alert can go on at values that it would not begin at.
     #[must_use]
     pub fn has_margin(&self) -> bool {
-        self.clear != Some(self.threshold)
+        self.clear.map_or(self.is_order(), |clear| clear.to_bits() != self.threshold.to_bits())
+    }
+
+    fn is_order(&self) -> bool {
+        !matches!(self.comparison, Comparison::Equal | Comparison::NotEqual)
     }
 
     /// Whether a value is so near to the threshold that it may be beyond it again in a moment.
@@ -112,8 +116,7 @@ impl Level {
     /// A clear threshold of, say, 95 % of the threshold would be the usual answer. It cannot be the default: `replicas < 3`
     /// would go on at 3, for ever. So nearness costs time, and no more.
     pub(super) fn is_near(&self, value: f64) -> bool {
-        let is_order = !matches!(self.comparison, Comparison::Equal | Comparison::NotEqual);
-        is_order && self.clear.is_none() && (value - self.threshold).abs() <= NEAR * self.threshold.abs()
+        self.is_order() && self.clear.is_none() && (value - self.threshold).abs() <= NEAR * self.threshold.abs()
     }
 }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     condition::{Condition, Level},
-    evaluate::{Elements, evaluate},
+    evaluate::evaluate,
     event::{Event, EventKind},
     model::Rule,
     state::State,
@@ -244,7 +244,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::promql::Memory;
+    use crate::{promql::Memory, rule::Elements};
 
     fn memory(values: &[f64]) -> Memory {
         let mut memory = Memory::new();

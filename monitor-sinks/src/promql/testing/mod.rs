@@ -78,6 +78,12 @@ pub(crate) fn memory(step_ms: i64, lines: &[String]) -> Result<Memory, String> {
     Ok(loaded.source().clone())
 }
 
+/// Whether two numbers are the same as far as scripts are concerned.
+#[allow(dead_code, reason = "there are builds without rules")]
+pub(crate) fn is_near(one: f64, other: f64) -> bool {
+    compare::is_near(one, other)
+}
+
 /// Labels as such a line has them.
 #[allow(dead_code, reason = "there are builds without rules")]
 pub(crate) fn labels(text: &str) -> Result<Labels, String> {

@@ -10,6 +10,7 @@ mod go;
 mod read;
 mod write;
 
+pub(super) use self::read::{duration_of, yaml_error};
 pub use self::{
     read::read,
     write::{Written, write},

@@ -3,6 +3,8 @@
 //! Series are written as promtool writes them; see [`promql::testing`](crate::promql::testing).
 
 mod expectation;
+#[cfg(feature = "config")]
+mod unit;
 
 use std::time::Duration;
 
@@ -21,6 +23,9 @@ use crate::{
         testing::{labels, memory},
     },
 };
+
+#[cfg(feature = "config")]
+pub use self::unit::{UnitReport, run_units};
 
 /// A test of one rule.
 ///
