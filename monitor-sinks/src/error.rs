@@ -308,7 +308,7 @@ impl Error {
     }
 
     /// A mistake in a rule, or a failure to evaluate it.
-    #[cfg_attr(not(feature = "rules"), allow(dead_code))]
+    #[allow(dead_code, reason = "there are builds without rules")]
     pub(crate) fn rule(name: &str, message: impl fmt::Display) -> Self {
         Kind::Rule { name: name.to_owned(), message: message.to_string() }.into()
     }

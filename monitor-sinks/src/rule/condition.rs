@@ -32,8 +32,8 @@ pub struct Level {
     /// What values are compared with.
     pub threshold: f64,
     /// An alert goes on for as long as values compare in the same way with this. Where there is none, that is the threshold
-    /// itself; but an alert whose value is within 5 % of it, and not just at it, ends only when it has been so for two
-    /// minutes, because values tremble.
+    /// itself; but an alert whose value is within 5 % of it ends only when it has been so for two minutes, because values
+    /// tremble.
     pub clear: Option<f64>,
 }
 
@@ -101,17 +101,22 @@ impl Level {
         self.fires(value) || self.clear.is_some_and(|clear| self.comparison.holds(value, clear))
     }
 
+    /// Whether an alert can go on at values that it would not begin at.
+    #[must_use]
+    pub fn has_margin(&self) -> bool {
+        self.clear.map_or(self.is_order(), |clear| clear.to_bits() != self.threshold.to_bits())
+    }
+
+    fn is_order(&self) -> bool {
+        !matches!(self.comparison, Comparison::Equal | Comparison::NotEqual)
+    }
+
     /// Whether a value is so near to the threshold that it may be beyond it again in a moment.
     ///
     /// A clear threshold of, say, 95 % of the threshold would be the usual answer. It cannot be the default: `replicas < 3`
-    /// would go on at 3, for ever. For the same reason a value just at the threshold is not near: it was counted.
-    #[allow(clippy::float_cmp, reason = "counts are exact")]
+    /// would go on at 3, for ever. So nearness costs time, and no more.
     pub(super) fn is_near(&self, value: f64) -> bool {
-        let is_order = !matches!(self.comparison, Comparison::Equal | Comparison::NotEqual);
-        is_order
-            && self.clear.is_none()
-            && (value - self.threshold).abs() <= NEAR * self.threshold.abs()
-            && value != self.threshold
+        self.is_order() && self.clear.is_none() && (value - self.threshold).abs() <= NEAR * self.threshold.abs()
     }
 }
 

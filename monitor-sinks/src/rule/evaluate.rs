@@ -43,7 +43,7 @@ pub fn evaluate(rule: &Rule, source: &dyn Source, at_ms: i64, deadline: Option<I
             None => Ok(decided.map(|holds| (Labels::empty(), f64::from(u8::from(holds)))).into_iter().collect()),
         };
     }
-    let query = Query::new(source, rule.expr());
+    let query = Query::new(source, rule.question());
     let query = if let Some(deadline) = deadline { query.deadline(deadline) } else { query };
     let answer = query.at(at_ms).map_err(|error| Error::rule(rule.name(), error))?;
     elements(answer.into_data()).map_err(|message| Error::rule(rule.name(), message))
@@ -72,7 +72,7 @@ pub fn observed<'a>(
     seen.into_iter().collect()
 }
 
-fn elements(data: Data) -> Result<Elements, String> {
+pub(super) fn elements(data: Data) -> Result<Elements, String> {
     let vector = match data {
         Data::Scalar { value, .. } => return Ok(Elements::from([(Labels::empty(), value)])),
         Data::Vector(vector) => vector,

@@ -447,6 +447,12 @@ impl Rule {
         self.labels.iter().fold(element.clone(), |labels, (label, value)| labels.with(label, value))
     }
 
+    /// The rule with other thresholds.
+    pub(super) fn with_levels(mut self, levels: Vec<Level>) -> Self {
+        self.condition = Condition::Levels(levels);
+        self
+    }
+
     fn compared(self, comparison: Comparison, threshold: f64) -> Self {
         let severity = if let Condition::Present(own) = self.condition { own } else { Severity::default() };
         self.level(Level::new(severity, comparison, threshold))

@@ -133,15 +133,16 @@ impl<'a> Facts<'a> {
         self
     }
 
-    /// Fills in all labels of the rule, over those of the alert, and `alertname`.
+    /// The labels of the alert, `alertname`, and over them all labels of the rule, filled in; with notes on those that
+    /// could not be.
     #[must_use]
     pub fn labels(&self) -> (Labels, Vec<String>) {
         let (own, notes) = self.fill(self.rule.label_templates());
-        let labels = own.iter().fold(self.labels.clone(), |labels, (label, value)| labels.with(label, value));
-        (labels.with("alertname", self.rule.name()), notes)
+        let named = self.labels.with("alertname", self.rule.name());
+        (own.iter().fold(named, |labels, (label, value)| labels.with(label, value)), notes)
     }
 
-    /// Fills in all annotations of the rule.
+    /// All annotations of the rule, filled in; with notes on those that could not be.
     #[must_use]
     pub fn annotations(&self) -> (BTreeMap<String, String>, Vec<String>) {
         self.fill(self.rule.annotation_templates())
@@ -192,7 +193,7 @@ impl<'a> Facts<'a> {
 }
 
 /// Whether an expression selects a metric.
-fn selects(expr: &Expr, name: &str) -> bool {
+pub(super) fn selects(expr: &Expr, name: &str) -> bool {
     match &expr.kind {
         Kind::Selector(selector) | Kind::Range { selector, .. } => {
             selector.matchers.iter().any(|matcher| matcher.label() == "__name__" && matcher.value() == name)

@@ -64,8 +64,11 @@ fn a_value_that_trembles_at_the_threshold_is_told_once() {
     assert_eq!(run(&rule, &[81., 60.].map(Some))[1], (1, CLEARED));
     let near: Vec<Option<f64>> = std::iter::once(81.0).chain([79.5; 200]).map(Some).collect();
     assert_eq!(run(&rule, &near)[1], (121, CLEARED));
+    // However near the threshold good values are, it ends.
     let replicas = Rule::new("r").when("x").below(3.0);
-    assert_eq!(run(&replicas, &[2., 3.].map(Some))[1], (1, CLEARED));
+    assert_eq!(run(&replicas, &[2., 4.].map(Some))[1], (1, CLEARED));
+    let three: Vec<Option<f64>> = std::iter::once(2.0).chain([3.0; 200]).map(Some).collect();
+    assert_eq!(run(&replicas, &three)[1], (121, CLEARED));
 }
 
 #[test]
