@@ -141,6 +141,8 @@ pub enum Kind {
     Escalated,
     /// An alert goes on.
     Repeat,
+    /// Somebody takes care of an alert.
+    Acknowledged,
     /// An alert is over.
     Resolved,
     /// An alert has begun and is over; its channel could not be reached in between.
@@ -159,10 +161,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Firing,
         Self::Escalated,
         Self::Repeat,
+        Self::Acknowledged,
         Self::Resolved,
         Self::FiredAndResolved,
         Self::NoData,
@@ -179,6 +182,7 @@ impl Kind {
             Self::Firing => "firing",
             Self::Escalated => "escalated",
             Self::Repeat => "repeat",
+            Self::Acknowledged => "acknowledged",
             Self::Resolved => "resolved",
             Self::FiredAndResolved => "fired_and_resolved",
             Self::NoData => "no_data",

@@ -38,7 +38,7 @@ pub(super) fn folds(rows: &[Waiting]) -> Vec<Fold> {
 }
 
 const fn tells_of_an_incident(kind: Kind) -> bool {
-    matches!(kind, Kind::Firing | Kind::Escalated | Kind::Repeat | Kind::NoData | Kind::Resolved)
+    matches!(kind, Kind::Firing | Kind::Escalated | Kind::Repeat | Kind::Acknowledged | Kind::NoData | Kind::Resolved)
 }
 
 fn fold(rows: &[&Waiting]) -> Option<Fold> {

@@ -63,7 +63,7 @@ pub fn due(connection: &Connection, lane: Lane<'_>, owner: &str, now_ms: i64) ->
 fn waiting(connection: &Connection, channel: &str, now_ms: i64) -> rusqlite::Result<Vec<Waiting>> {
     let mut statement = connection.prepare_cached(
         "SELECT id, sequence, incident, kind, not_before_ms, lease_until_ms FROM outbox
-         WHERE channel = ?1 AND state = 'pending' ORDER BY id LIMIT ?2",
+         WHERE channel = ?1 AND state = 'pending' ORDER BY ifnull(place, id) LIMIT ?2",
     )?;
     let rows = statement.query_map(params![channel, LOOKED_AT], |row| {
         Ok(Waiting {
@@ -86,7 +86,7 @@ fn collapse(connection: &Connection, rows: &[Waiting], channel: &str, now_ms: i6
             Fold::Into { id, others } => supersede(connection, others, *id, now_ms)?,
             Fold::Both { firing, resolved, others } => {
                 let both = both(connection, *firing, *resolved, channel)?;
-                let id = queue(connection, &both, channel, now_ms)?;
+                let id = queue(connection, &both, channel, *resolved, now_ms)?;
                 supersede(connection, &[*firing, *resolved], id, now_ms)?;
                 supersede(connection, others, id, now_ms)?;
             }
@@ -108,12 +108,15 @@ fn both(connection: &Connection, firing: i64, resolved: i64, channel: &str) -> r
     Ok(both)
 }
 
-/// Queues a row that stands for others, and returns its number.
-fn queue(connection: &Connection, message: &Message, channel: &str, now_ms: i64) -> rusqlite::Result<i64> {
+/// Queues a row that stands for others, in the place of one of them, and returns its number.
+fn queue(connection: &Connection, message: &Message, channel: &str, place: i64, now_ms: i64) -> rusqlite::Result<i64> {
     insert(connection, message, channel, now_ms, 0)?;
     connection
-        .prepare_cached("SELECT id FROM outbox WHERE key = ?1 AND channel = ?2")?
-        .query_row([message.key().as_str(), channel], |row| row.get(0))
+        .prepare_cached(
+            "UPDATE outbox SET place = (SELECT ifnull(place, id) FROM outbox WHERE id = ?3)
+             WHERE key = ?1 AND channel = ?2 RETURNING id",
+        )?
+        .query_row(params![message.key(), channel, place], |row| row.get(0))
 }
 
 fn supersede(connection: &Connection, ids: &[i64], by: i64, now_ms: i64) -> rusqlite::Result<()> {
@@ -175,7 +178,7 @@ fn bundle(connection: &Connection, rows: &[Waiting], channel: &str, now_ms: i64)
         rows.iter().map(|row| message(connection, row.id, channel)).collect::<rusqlite::Result<_>>()?;
     let first = rows.first().map_or(0, |row| row.id);
     let Some(digest) = digest(&messages, first, now_ms) else { return Ok(None) };
-    let id = queue(connection, &digest, channel, now_ms)?;
+    let id = queue(connection, &digest, channel, first, now_ms)?;
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     supersede(connection, &ids, id, now_ms)?;
     let (sequence, incident) = (digest.fingerprint.clone(), digest.incident_key());

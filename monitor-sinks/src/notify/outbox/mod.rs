@@ -49,6 +49,7 @@ const PRUNED: i64 = 500;
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS outbox(
     id INTEGER PRIMARY KEY,
+    place INTEGER,
     key TEXT NOT NULL,
     channel TEXT NOT NULL,
     sequence TEXT NOT NULL,
@@ -68,7 +69,7 @@ CREATE TABLE IF NOT EXISTS outbox(
     receipt TEXT,
     UNIQUE(key, channel)
 );
-CREATE INDEX IF NOT EXISTS outbox_pending ON outbox(channel, id) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS outbox_pending ON outbox(channel) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS outbox_done ON outbox(channel, done_ms) WHERE done_ms IS NOT NULL;
 CREATE INDEX IF NOT EXISTS outbox_superseded ON outbox(superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE TABLE IF NOT EXISTS outbox_channel(

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     backoff::{Jitter, wait_ms},
     breaker::{self, Breaker},
-    insert, message,
+    insert, message, sequence,
 };
 use crate::notify::{Class, Kind, Message, Receipt, Refusal, Severity};
 
@@ -125,9 +125,15 @@ impl Row {
                 .prepare_cached(
                     "UPDATE outbox SET state = 'superseded', superseded_by = ?1, done_ms = ?4
                      WHERE channel = ?2 AND incident = ?3 AND state = 'pending' AND lease_owner IS NULL
-                     AND kind NOT IN ('resolved', 'fired_and_resolved')",
+                     AND sequence <> ?5 AND kind NOT IN ('resolved', 'fired_and_resolved')",
                 )?
-                .execute(params![self.id, self.message.channel, self.message.incident_key(), now_ms])?;
+                .execute(params![
+                    self.id,
+                    self.message.channel,
+                    self.message.incident_key(),
+                    now_ms,
+                    sequence(&self.message)
+                ])?;
         }
         Ok(())
     }
@@ -268,6 +274,7 @@ impl Told<'_> {
         meta.incident = breaker.since_ms.unsigned_abs();
         meta.ordinal = ordinal;
         meta.started_ms = breaker.since_ms;
+        meta.ended_ms = (ordinal > 0).then_some(now_ms);
         self.queue(&meta, now_ms)
     }
 
