@@ -110,6 +110,7 @@ const CLI: &[Row] = &[
     ("promql_test", &["exit", "arguments"]),
     ("table", &[]),
     ("plot", &["table"]),
+    ("alerts", &["instant", "exit", "arguments", "table"]),
     ("functions", &["instant", "colour", "filter", "exit", "failure", "arguments", "activity", "table"]),
     ("query", &["exit", "failure", "arguments", "table", "plot"]),
     ("series", &["instant", "exit", "failure", "arguments", "table", "plot"]),
