@@ -37,7 +37,9 @@ impl Prepared {
 
     /// A question to a source.
     pub(crate) fn ask<'a>(&self, source: &'a dyn Source) -> Query<'a> {
-        Query::read(source, &self.text, Arc::clone(&self.expr))
+        let mut query = Query::new(source, &*self.text);
+        query.expr = Some(Arc::clone(&self.expr));
+        query
     }
 
     /// What it needs.
