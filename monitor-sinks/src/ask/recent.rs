@@ -248,9 +248,11 @@ impl Recent {
         let end = self.slots.partition_point(|&slot| slot <= to).min(lowest + kept.len()).max(begin);
         let slots = self.slots.range(begin.min(self.slots.len())..end.min(self.slots.len())).copied();
         let values = begin.min(end) - lowest.min(begin)..end - lowest.min(end);
-        let series = Series::new(labels);
+        let mut series = Series::new(labels);
         match &kept.values {
             Values::Floats(floats) => {
+                // In one go: rules read whole windows at every flush.
+                series.floats.reserve_exact(values.len());
                 let samples = slots.zip(floats.range(values).copied());
                 series.with_floats(samples.filter(|sample| sample.1.to_bits() != ABSENT.to_bits()))
             }
