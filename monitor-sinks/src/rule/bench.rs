@@ -43,8 +43,8 @@ impl Watch {
         let mut writer = Writer::open(path, settings, at_ms * 1_000)?;
         let settings = Settings {
             rules,
-            every: second,
-            flush_every: second,
+            every: Some(second),
+            flush_every: Some(second),
             recipients: Vec::new(),
             service: String::from("bench"),
             instance: String::from("bench"),

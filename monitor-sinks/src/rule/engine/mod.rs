@@ -74,8 +74,8 @@ const LOOKBACK_MS: i64 = 300_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) rules: Vec<Rule>,
-    /// How often rules are evaluated.
-    pub(crate) every: Duration,
+    /// How often rules are evaluated; at every flush if nothing is said.
+    pub(crate) every: Option<Duration>,
     /// How often there is a flush.
     pub(crate) flush_every: Duration,
     pub(crate) recipients: Vec<Recipient>,
@@ -130,13 +130,15 @@ impl Engine {
     ) -> rusqlite::Result<Self> {
         table::create(connection)?;
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let every = millis(settings.every).max(1);
-        let pace = Pace { every, slack: millis(settings.flush_every).min(every) / 2, limits: settings.limits };
+        let every = millis(settings.every.unwrap_or(settings.flush_every)).max(1);
+        // A flush may come early, by itself by a little, or by as much as one that is asked for.
+        let slack = if settings.every.is_some() { millis(settings.flush_every).min(every) / 2 } else { every };
+        let pace = Pace { every, slack, limits: settings.limits };
         let rules: Vec<Live> = settings.rules.into_iter().map(|rule| Live::new(rule, pace)).collect();
         let recent = recent(&rules, &settings.service, &store, moment);
         let mut engine = Self {
             pace,
-            is_faster: settings.every < settings.flush_every,
+            is_faster: settings.every.is_some_and(|every| every < settings.flush_every),
             recipients: settings.recipients,
             rules,
             orphans: Vec::new(),

@@ -62,7 +62,7 @@ impl Rig {
         let recipient = |name: &str| Recipient { name: name.to_owned(), least: Severity::Low };
         let settings = Settings {
             rules: self.rules.clone(),
-            every: Duration::from_secs(1),
+            every: Some(Duration::from_secs(1)),
             flush_every: Duration::from_secs(1),
             recipients: vec![recipient("ops")],
             service: String::from("etl"),
