@@ -432,7 +432,7 @@ fn put<T: Clone>(values: &mut VecDeque<T>, place: usize, value: T, absent: T) {
 /// Drops the histogram that is not one of the newest any more, if it is none of those that are kept.
 fn thin(values: &mut VecDeque<Option<Arc<Histogram>>>, first: u64) {
     let Some(place) = values.len().checked_sub(DENSE + 1).filter(|&place| place > 0) else { return };
-    if (first + place as u64) % SPARSE != 0 {
+    if !(first + place as u64).is_multiple_of(SPARSE) {
         values[place] = None;
     }
 }

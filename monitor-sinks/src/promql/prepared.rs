@@ -62,13 +62,11 @@ impl Reach {
             Kind::Range { selector, range } => self.select(selector, back, Some(range)),
             Kind::Subquery { inner, range, at, offset, .. } => {
                 let back = millis(range).zip(millis(offset)).map(|(range, offset)| back + range + offset);
-                match back.filter(|_| at.is_none()) {
-                    Some(back) => self.add(inner, back),
-                    None => {
-                        self.back = None;
-                        self.add(inner, 0);
-                    }
+                let back = back.filter(|_| at.is_none());
+                if back.is_none() {
+                    self.back = None;
                 }
+                self.add(inner, back.unwrap_or(0));
             }
             kind => kind.children().for_each(|child| self.add(child, back)),
         }

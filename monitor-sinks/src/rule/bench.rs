@@ -44,7 +44,7 @@ impl Watch {
         let settings = Settings {
             rules,
             every: Some(second),
-            flush_every: Some(second),
+            flush_every: second,
             recipients: Vec::new(),
             service: String::from("bench"),
             instance: String::from("bench"),

@@ -382,7 +382,7 @@ impl Engine {
             || !self.queue.is_empty()
             || !self.orphans.is_empty()
             || self.rules.iter().any(|live| {
-                self.is_rule_unsaved(live, is_last)
+                Self::is_rule_unsaved(live, is_last)
                     || live.alerts.values().any(|alert| alert.is_unsaved(self.flushed_ms, is_last))
             })
     }
@@ -393,7 +393,7 @@ impl Engine {
     }
 
     /// Whether how a rule fares is to be written: when that changes, and now and then.
-    fn is_rule_unsaved(&self, live: &Live, is_last: bool) -> bool {
+    fn is_rule_unsaved(live: &Live, is_last: bool) -> bool {
         const EVERY_MS: u64 = 60_000;
         let Some(evaluated_ms) = live.evaluated_ms else { return live.saved.is_none() };
         live.saved.as_ref().is_none_or(|(saved_ms, failure)| {
@@ -419,7 +419,7 @@ impl Engine {
                 table::put_alert(transaction, live.rule.name(), alert)?;
             }
         }
-        let unsaved = self.rules.iter().filter(|live| is_new || self.is_rule_unsaved(live, is_last));
+        let unsaved = self.rules.iter().filter(|live| is_new || Self::is_rule_unsaved(live, is_last));
         let rows: Vec<RuleRow> = unsaved.map(row).collect();
         table::put_rules(transaction, &rows)?;
         if is_new || self.queue.silences {
@@ -437,7 +437,7 @@ impl Engine {
         let now = self.flushed_ms;
         self.orphans.clear();
         for place in 0..self.rules.len() {
-            let is_row_written = is_new || self.is_rule_unsaved(&self.rules[place], is_last);
+            let is_row_written = is_new || Self::is_rule_unsaved(&self.rules[place], is_last);
             let live = &mut self.rules[place];
             if is_row_written {
                 live.saved = Some((live.evaluated_ms.unwrap_or(0), live.failure.clone()));
