@@ -13,16 +13,18 @@ mod common;
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path, process::Command, time::Duration};
 
 use common::{Random, promtool};
+use monitor_core::Objective;
 use monitor_sinks::{
     notify::Severity,
     promql::{Labels, Memory, stale},
     rule::{
-        Comparison, Entry, Facts, Group, Level, Missing, Recording, Rule, State, Tick, evaluate, observed, prometheus,
-        step, testing::run_units,
+        Comparison, Entry, Facts, Group, Level, Missing, Recording, Rule, State, Tick, evaluate, objective_group,
+        observed, prometheus, step, testing::run_units,
     },
 };
 
-const EVERY: i64 = 14;
+/// In seconds.
+const EVERY: u64 = 14;
 const STEPS: usize = 120;
 /// As many rules are in one file.
 const BATCH: usize = 25;
@@ -39,7 +41,9 @@ fn every_transition_is_at_the_instant_at_which_promtool_has_it() {
         let mut tests =
             format!("rule_files: [rules.yml]\nevaluation_interval: {EVERY}s\ntests:\n- interval: {EVERY}s\n");
         tests.push_str("  input_series:\n");
-        cases.iter().for_each(|case| case.write_series(&mut tests));
+        for case in &cases {
+            case.write_series(&mut tests);
+        }
         tests.push_str("  alert_rule_test:\n");
         for case in &cases {
             transitions += case.write_expected(&mut tests);
@@ -60,6 +64,18 @@ fn every_transition_is_at_the_instant_at_which_promtool_has_it() {
     // Rules of which none ever fires would agree, too.
     assert!(transitions > count, "only {transitions} transitions");
     println!("{transitions} transitions of {} rules at the same instants", count.next_multiple_of(BATCH));
+}
+
+#[test]
+fn promtool_accepts_the_rules_of_objectives() {
+    let Some(promtool) = promtool() else { return };
+    let objective = Objective::new(99.9).latency(Duration::from_millis(250)).errors(0.5);
+    let groups = ["parse", "Store::load"].map(|function| objective_group(Some("etl"), "etl::row", function, objective));
+    let written = prometheus::write(&groups);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rules.yml"), &written.yaml).unwrap();
+    run(&promtool, folder.path(), &["check", "rules", "rules.yml"]);
+    assert_eq!(prometheus::read("rules.yml", &written.yaml).unwrap().len(), 2);
 }
 
 fn run(promtool: &Path, folder: &Path, arguments: &[&str]) {
@@ -147,15 +163,15 @@ impl Case {
         let memory = self.memory();
         let mut states: BTreeMap<Labels, State> = BTreeMap::new();
         let mut transitions = 0;
-        for at in 0..=STEPS as i64 {
-            let wall_ms = at * EVERY * 1000;
+        for at in 0..=STEPS {
+            let wall_ms = instant(at);
             let elements = evaluate(&self.rule, &memory, wall_ms, None).unwrap();
-            let interval_ms = EVERY as u64 * 1000;
+            let interval_ms = EVERY * 1000;
             let tick = Tick { wall_ms, elapsed_ms: if at == 0 { 0 } else { interval_ms }, interval_ms };
             for (labels, seen) in observed(&self.rule, &elements, states.keys()) {
                 transitions += step(&self.rule, states.entry(labels).or_default(), seen, tick).len();
             }
-            let _ = writeln!(tests, "  - eval_time: {}s\n    alertname: {}", at * EVERY, self.rule.name());
+            let _ = writeln!(tests, "  - eval_time: {}ms\n    alertname: {}", wall_ms, self.rule.name());
             let firing: Vec<(&Labels, &State)> = states.iter().filter(|(_, state)| state.is_active()).collect();
             tests.push_str(if firing.is_empty() { "" } else { "    exp_alerts:\n" });
             for (labels, state) in firing {
@@ -178,8 +194,8 @@ impl Case {
     fn memory(&self) -> Memory {
         let mut memory = Memory::new();
         for (labels, points) in &self.series {
-            for (at, point) in (0..).zip(points) {
-                let time = at * EVERY * 1000;
+            for (at, point) in points.iter().enumerate() {
+                let time = instant(at);
                 match point {
                     Point::Value(value) => memory.push(labels, time, *value),
                     Point::Stale => memory.push(labels, time, stale()),
@@ -189,6 +205,11 @@ impl Case {
         }
         memory
     }
+}
+
+/// The instant of an evaluation, in milliseconds.
+fn instant(at: usize) -> i64 {
+    i64::try_from(at as u64 * EVERY * 1000).unwrap()
 }
 
 /// Runs of values that stay, with gaps, ends and not-a-numbers in between.

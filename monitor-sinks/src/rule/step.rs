@@ -45,7 +45,7 @@ pub struct Tick {
 
 /// Takes an alert on by one evaluation.
 ///
-/// A function of its arguments alone. Costs some ten nanoseconds, and memory only for what there is to tell.
+/// A function of its arguments alone. Allocates only for what there is to tell, and for the list of the last changes.
 ///
 /// # Examples
 ///
@@ -293,9 +293,8 @@ fn verdict(condition: &Condition, severity: Severity, value: f64) -> Verdict {
         Condition::Levels(levels) => {
             levels.iter().find(|level| level.severity == severity).map_or(Verdict::Clear, of_level)
         }
-        Condition::Present(_) => Verdict::Fires,
         Condition::Closure(..) if value == 0.0 => Verdict::Clear,
-        Condition::Closure(..) => Verdict::Fires,
+        Condition::Present(_) | Condition::Closure(..) => Verdict::Fires,
     }
 }
 

@@ -43,13 +43,22 @@ pub struct UnitReport {
 ///
 /// If a file cannot be read, or makes no sense; with the line.
 pub fn run_units(path: &Path) -> Result<UnitReport, Error> {
+    run_units_with(path, Vec::new())
+}
+
+/// As [`run_units`], with rules from elsewhere, such as those of a program, before those of the files.
+///
+/// # Errors
+///
+/// As for [`run_units`].
+pub fn run_units_with(path: &Path, groups: Vec<Group>) -> Result<UnitReport, Error> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let read_file = |name: &Path| {
         let wrong = |error| Error::setting(format!("cannot read {}: {error}; check the path", name.display()));
         fs::read_to_string(name).map_err(wrong)
     };
     let text = read_file(path)?;
-    run(&path.display().to_string(), &text, |name| read_file(&folder.join(name)))
+    run(&path.display().to_string(), &text, groups, |name| read_file(&folder.join(name)))
 }
 
 #[derive(Deserialize)]
@@ -66,6 +75,7 @@ struct File {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "the words of promtool")]
 struct Test {
     #[serde(rename = "name")]
     _name: Option<String>,
@@ -129,9 +139,13 @@ const EVERY: Duration = Duration::from_mins(1);
 /// The most evaluations of one test.
 const MOST_STEPS: i64 = 1_000_000;
 
-fn run(file: &str, text: &str, read_file: impl Fn(&str) -> Result<String, Error>) -> Result<UnitReport, Error> {
+fn run(
+    file: &str,
+    text: &str,
+    mut groups: Vec<Group>,
+    read_file: impl Fn(&str) -> Result<String, Error>,
+) -> Result<UnitReport, Error> {
     let parsed: File = serde_saphyr::from_str(text).map_err(|error| yaml_error(file, &error))?;
-    let mut groups = Vec::new();
     for name in &parsed.rule_files {
         groups.extend(read(&name.value, &read_file(&name.value)?)?);
     }
@@ -294,9 +308,9 @@ impl<'a> Running<'a> {
         if found == expected {
             return Ok(());
         }
-        let show = |alerts: &Shown| match alerts.is_empty() {
-            true => String::from("nothing"),
-            false => alerts.iter().map(|(labels, texts)| format!("{labels} {texts:?}")).collect::<Vec<_>>().join(", "),
+        let show = |alerts: &Shown| {
+            let shown: Vec<String> = alerts.iter().map(|(labels, texts)| format!("{labels} {texts:?}")).collect();
+            if shown.is_empty() { String::from("nothing") } else { shown.join(", ") }
         };
         Err(format!("{} at {}: expected {}, found {}", case.alertname, time(at_ms), show(&expected), show(&found)))
     }
@@ -417,7 +431,7 @@ tests:
 "#;
 
     fn report(tests: &str) -> Result<UnitReport, Error> {
-        run("tests.yml", tests, |name| {
+        run("tests.yml", tests, Vec::new(), |name| {
             assert_eq!(name, "rules.yml");
             Ok(RULES.to_owned())
         })
