@@ -124,12 +124,12 @@ fn what_is_left_out_by_hints_is_nothing_that_goes_on_in_what_is_not_stored_yet()
         }
     }
     let source = monitor.promql_source();
-    for text in ["rate(sizes[20ms])", "increase(sizes[5s])", "sum by (le) (rate(sizes_bucket[20ms]))"] {
+    for text in ["rate(sizes[100ms])", "increase(sizes[5s])", "sum by (le) (rate(sizes_bucket[5s]))"] {
         loop {
             let begun = SystemTime::now();
             let to = i64::try_from(begun.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis()).unwrap();
-            let hinted = Query::new(&source, text).range(to - 1_000, to, 7).unwrap();
-            let unhinted = Query::new(&Unhinted(&source), text).range(to - 1_000, to, 7).unwrap();
+            let hinted = Query::new(&source, text).range(to - 1_000, to, 250).unwrap();
+            let unhinted = Query::new(&Unhinted(&source), text).range(to - 1_000, to, 250).unwrap();
             // What ended two seconds ago is the past, of which only flushes are told.
             if begun.elapsed().unwrap() < Duration::from_millis(1_500) {
                 assert_eq!(hinted.data(), unhinted.data(), "{text}");
