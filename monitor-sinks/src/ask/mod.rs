@@ -55,7 +55,8 @@ pub(crate) use self::recent::Recent;
 /// The source of a [`Monitor`] also has what is recorded and not stored yet: for a question that reaches up to now, or to
 /// two seconds ago, it asks the background thread for the values of this moment, which become the last sample of each
 /// series, at the end of what is asked. What is stored later is the same, and counted once. A thread that does not answer
-/// within two seconds, such as while the disk hangs, is not waited for; then the answer is of what is stored.
+/// within two seconds, such as while the disk hangs, is not waited for; then the answer is of what is stored. Nor is it
+/// waited for beyond the deadline of the question.
 ///
 /// Beside the samples that a question holds, reading takes some megabytes, whatever is asked; or, where that is more, the
 /// samples of a single series.
