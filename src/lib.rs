@@ -32,8 +32,8 @@ pub use monitor_sinks::http;
 pub use monitor_sinks::promql;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub use monitor_sinks::{
-    BackupProgress, Builder, Error, Exported, Format, FunctionStats, Group, Import, Imported, Latest, Loss, Monitor,
-    Point, Points, Progress, Query, Reading, Resolution, Retention, Salvage, Series, SeriesInfo, Sql, SqlRows,
+    BackupProgress, Builder, Error, Exported, Format, FunctionStats, Group, Import, Imported, Latest, Listed, Loss,
+    Monitor, Point, Points, Progress, Query, Reading, Resolution, Retention, Salvage, Series, SeriesInfo, Sql, SqlRows,
     SqlValue, Steps, Store, Stored, Summary, TableExport, TableProgress, Warning, runtime::Source,
 };
 #[cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]

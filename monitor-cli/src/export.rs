@@ -8,7 +8,6 @@ use std::{
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     process,
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use indicatif::ProgressBar;
@@ -52,9 +51,9 @@ fn tables(export: &Export) -> Result<(), Failure> {
         return Err(Failure::Usage(String::from("--format sqlite writes a file; name it with --output FILE")));
     };
     let is_selected = export.metric.is_some() || export.service.is_some() || !export.tag.is_empty();
-    if is_selected || export.from.is_some() || export.to.is_some() {
+    if is_selected || export.window.is_narrow() {
         return Err(Failure::Usage(String::from(
-            "--format sqlite writes everything; leave --metric, --service, --tag, --from and --to out, or choose another form",
+            "--format sqlite writes everything; leave --metric, --service, --tag, --last, --from and --to out, or choose another form",
         )));
     }
     let bar = ProgressBar::new(100);
@@ -87,12 +86,7 @@ fn query(export: &Export) -> Result<Query, Failure> {
     for (key, value) in &export.tag {
         query = query.tag(key, value);
     }
-    if export.from.is_none() && export.to.is_none() {
-        return Ok(query);
-    }
-    // A window does not contain its beginning; no value is older than a century before 1970.
-    let from = export.from.or_else(|| UNIX_EPOCH.checked_sub(Duration::from_hours(24 * 36_525)));
-    Ok(query.between(from.unwrap_or(UNIX_EPOCH), export.to.unwrap_or_else(SystemTime::now)))
+    Ok(export.window.narrow(query))
 }
 
 /// A file that is there is replaced, but not the store that is read.

@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     Question(promql::Error),
     /// The server that was to be started.
     Server(http::Error),
+    /// The terminal cannot be drawn on.
+    Terminal(io::Error),
     /// A file that was named cannot be used.
     File { doing: &'static str, path: PathBuf, source: io::Error },
 }
@@ -31,7 +33,7 @@ impl Failure {
             Self::Store(error) => Exit::of(error),
             Self::Question(error) => Exit::of_question(error),
             Self::Server(error) if error.is_invalid_setting() => Exit::Usage,
-            Self::Signals(_) | Self::Server(_) | Self::File { .. } => Exit::Failed,
+            Self::Signals(_) | Self::Server(_) | Self::Terminal(_) | Self::File { .. } => Exit::Failed,
         }
     }
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Failure {
             Self::Store(error) => error.fmt(f),
             Self::Question(error) => error.fmt(f),
             Self::Server(error) => error.fmt(f),
+            Self::Terminal(error) => write!(f, "cannot use the terminal: {error}; print a frame with --once"),
             Self::File { doing, path, source } => write!(f, "cannot {doing} {}: {source}", path.display()),
         }
     }

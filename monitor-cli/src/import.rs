@@ -4,14 +4,13 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::Path,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
 use monitor_sinks::{Imported, Progress};
 use serde_json::json;
 
-use crate::{arguments::Import, exit::Exit, failure::Failure};
+use crate::{arguments::Import, exit::Exit, failure::Failure, instant::seconds};
 
 /// Imports all files, or none.
 pub(crate) fn run(arguments: &Import) -> Result<Exit, Failure> {
@@ -65,11 +64,9 @@ fn summary(arguments: &Import, imported: &Imported) -> String {
     let Imported { series, samples, known, repeated, bytes, first, last, .. } = imported;
     let files = arguments.files.len();
     if arguments.json {
-        let seconds =
-            |time: Option<SystemTime>| time.and_then(|time| Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs_f64()));
         return json!({
             "files": files, "series": series, "samples": samples, "known": known, "repeated": repeated, "bytes": bytes,
-            "first_seconds": seconds(*first), "last_seconds": seconds(*last),
+            "first_seconds": first.map(seconds), "last_seconds": last.map(seconds),
         })
         .to_string();
     }

@@ -1,4 +1,4 @@
-//! Instants as people write them: RFC 3339, seconds since 1970, `now`, or a span before now.
+//! Instants as people write them: RFC 3339, seconds since 1970, `now`, or a span before now; and as they are shown.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,17 +24,26 @@ fn parse_at(text: &str, now: SystemTime) -> Result<SystemTime, String> {
     {
         return UNIX_EPOCH.checked_add(since).ok_or_else(|| FORMS.to_owned());
     }
-    if let Some(span) = span(text.strip_suffix("ago").unwrap_or(text).trim_end()) {
+    if let Ok(span) = duration::parse(text.strip_suffix("ago").unwrap_or(text).trim_end()) {
         return now.checked_sub(span).ok_or_else(|| FORMS.to_owned());
     }
     rfc3339(text).ok_or_else(|| FORMS.to_owned())
 }
 
-/// A span, which may be of days beside what [`duration`] knows.
-fn span(text: &str) -> Option<Duration> {
-    match text.strip_suffix('d') {
-        Some(days) => days.parse::<u32>().ok().map(|days| Duration::from_hours(24 * u64::from(days))),
-        None => duration::parse(text).ok(),
+/// An instant as RFC 3339 in UTC, to the second, so that it can be given back as an argument.
+pub(crate) fn shown(time: SystemTime) -> String {
+    let seconds = seconds(time).floor() as i64;
+    let (year, month, day) = civil(seconds.div_euclid(DAY));
+    let of_day = seconds.rem_euclid(DAY);
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Seconds since 1970.
+pub(crate) fn seconds(time: SystemTime) -> f64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
     }
 }
 
@@ -97,6 +106,19 @@ const fn days(year: i64, month: i64, day: i64) -> i64 {
     year.div_euclid(400) * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
+/// Year, month and day of a day since 1970 (Howard Hinnant's `civil_from_days`).
+const fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Months count from March.
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let year = year_of_era + days.div_euclid(146_097) * 400;
+    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
+}
+
 const fn days_of(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -112,9 +134,18 @@ mod tests {
 
     fn since(text: &str) -> f64 {
         let now = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-        match parse_at(text, now).unwrap().duration_since(UNIX_EPOCH) {
-            Ok(since) => since.as_secs_f64(),
-            Err(before) => -before.duration().as_secs_f64(),
+        seconds(parse_at(text, now).unwrap())
+    }
+
+    #[test]
+    fn what_is_shown_is_read_again() {
+        for text in ["1970-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2000-02-29T12:34:56Z", "2024-12-31T23:59:59Z"] {
+            assert_eq!(shown(parse(text).unwrap()), text);
+        }
+        let every_day = (-800_000..800_000).step_by(17);
+        for day in every_day {
+            let (year, month, date) = civil(day);
+            assert_eq!(days(year, month, date), day);
         }
     }
 

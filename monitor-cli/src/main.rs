@@ -1,24 +1,32 @@
 //! The program `monitor`.
 //!
-//! One word says what it does: `monitor agent` samples the machine into a metric store, `monitor query` and `monitor
-//! sql` ask one, `monitor
-//! export` and `monitor import` take values out of one and into one; `backup`, `check` and `salvage` take care of one;
-//! `monitor serve` lets clients of Prometheus ask one; `monitor promql-test` runs test scripts of PromQL. What is printed is for people, but for what they ask to have as JSON;
-//! everything that went wrong goes to standard error. Scripts branch on the exit code, see `exit`.
+//! One word says what it does: `monitor agent` samples the machine into a metric store; `functions`, `sites` and `series`
+//! show what is in one, and `top` shows it while it is recorded; `query` and `sql` ask one; `export` and `import` take
+//! values out of one and into one; `backup`, `check` and `salvage` take care of one; `serve` lets clients of Prometheus ask
+//! one; `promql-test` runs test scripts of PromQL; `completions` teaches a shell these words. What is printed is for
+//! people, but for what they ask to have as JSON; everything that went wrong goes to standard error. Scripts branch on the
+//! exit code, see `exit`.
 
+mod activity;
 mod agent;
 mod arguments;
 mod care;
+mod colour;
+mod completions;
 mod duration;
 mod exit;
 mod export;
 mod failure;
+mod filter;
+mod functions;
 mod import;
 mod instant;
 mod plot;
 mod promql_test;
 mod query;
+mod series;
 mod serve;
+mod sites;
 mod sql;
 #[cfg(unix)]
 mod stop;
@@ -29,6 +37,7 @@ mod stop;
 #[cfg(all(test, unix))]
 mod stop_polled;
 mod table;
+mod top;
 
 use std::{io::Write, process::ExitCode};
 
@@ -45,12 +54,17 @@ fn main() -> ExitCode {
         Command::Backup(copy) => care::backup(&copy).map_err(Failure::Store),
         Command::Check(check) => care::check(&check).map_err(Failure::Store),
         Command::Salvage(copy) => care::salvage(&copy).map_err(Failure::Store),
+        Command::Completions(shell) => Ok(completions::run(&shell)),
         Command::Export(export) => export::run(&export),
+        Command::Functions(functions) => functions::run(&functions),
         Command::Import(import) => import::run(&import),
         Command::PromqlTest(scripts) => Ok(promql_test::run(&scripts)),
         Command::Query(query) => query::run(&query),
+        Command::Series(series) => series::run(&series),
         Command::Serve(serve) => serve::run(&serve),
+        Command::Sites(sites) => sites::run(&sites),
         Command::Sql(question) => sql::run(&question).map_err(Failure::Store),
+        Command::Top(top) => top::run(&top),
     };
     let exit = result.unwrap_or_else(|failure| {
         let _ = writeln!(std::io::stderr(), "monitor: {failure}");

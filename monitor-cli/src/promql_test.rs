@@ -8,6 +8,7 @@ use std::{
 };
 
 use monitor_sinks::promql::testing::{Report, run as run_script};
+use serde_json::{Value as Json, json};
 
 use crate::{arguments::PromqlTest, exit::Exit};
 
@@ -21,7 +22,11 @@ pub(crate) fn run(scripts: &PromqlTest) -> Exit {
             Ok(script) => {
                 let report = run_script(&script);
                 // Nobody may be there to read it; the exit code is what counts.
-                let _ = write_report(&mut out, path, &report, scripts.quiet);
+                let _ = if scripts.json {
+                    writeln!(out, "{}", json_of(path, &report))
+                } else {
+                    write_report(&mut out, path, &report, scripts.quiet)
+                };
                 sum.passed += report.passed;
                 sum.failed.extend(report.failed);
                 sum.skipped.extend(report.skipped);
@@ -32,7 +37,7 @@ pub(crate) fn run(scripts: &PromqlTest) -> Exit {
             }
         }
     }
-    if scripts.files.len() > 1 {
+    if scripts.files.len() > 1 && !scripts.json {
         let _ = writeln!(out, "total: {}", counts(&sum));
     }
     if sum.failed.is_empty() && unread == 0 { Exit::Done } else { Exit::Failed }
@@ -46,6 +51,15 @@ fn write_report(out: &mut impl Write, path: &Path, report: &Report, quiet: bool)
         }
     }
     writeln!(out, "{path}: {}", counts(report))
+}
+
+fn json_of(path: &Path, report: &Report) -> Json {
+    let failed = report.failed.iter().map(|(line, message)| json!({"line": line, "message": message}));
+    let skipped = report.skipped.iter().map(|(line, reason)| json!({"line": line, "reason": reason}));
+    json!({
+        "file": path.to_string_lossy(), "passed": report.passed, "failed": failed.collect::<Vec<_>>(),
+        "skipped": skipped.collect::<Vec<_>>(),
+    })
 }
 
 /// Counts of passed, failed, and skipped by reason.

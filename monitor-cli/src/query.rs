@@ -72,11 +72,11 @@ fn write_answer(data: &Data, is_terminal: bool, out: &mut impl Write) -> io::Res
         Data::Matrix(lines) if lines.is_empty() => writeln!(out, "no series"),
         Data::Vector(elements) => {
             let row = |labels: &Labels, value: &Value| vec![named(labels), number(value)];
-            let rows = elements.iter().map(|element| row(&element.labels, &element.value)).collect();
-            table::write(&["series", "value"].map(String::from), rows, out)
+            let rows: Vec<Vec<Cell>> = elements.iter().map(|element| row(&element.labels, &element.value)).collect();
+            table::write(&["series", "value"].map(String::from), &rows, out)
         }
         Data::Matrix(lines) if is_terminal => lines.iter().try_for_each(|line| plot::write(line, out)),
-        Data::Matrix(lines) => table::write(&["time", "series", "value"].map(String::from), points(lines), out),
+        Data::Matrix(lines) => table::write(&["time", "series", "value"].map(String::from), &points(lines), out),
         _ => writeln!(out, "{data:?}"),
     }
 }
@@ -85,18 +85,20 @@ fn write_answer(data: &Data, is_terminal: bool, out: &mut impl Write) -> io::Res
 fn points(lines: &[Line]) -> Vec<Vec<Cell>> {
     let of_line = |line: &Line| {
         let series = named(&line.labels);
-        let row = |point: &Point| vec![(seconds(point.time).to_string(), true), series.clone(), number(&point.value)];
+        let row =
+            |point: &Point| vec![Cell::number(seconds(point.time).to_string()), series.clone(), number(&point.value)];
         line.points.iter().map(row).collect::<Vec<_>>()
     };
     lines.iter().flat_map(of_line).collect()
 }
 
 fn named(labels: &Labels) -> Cell {
-    (plot::name(labels), false)
+    Cell::text(plot::name(labels))
 }
 
 fn number(value: &Value) -> Cell {
-    (value.to_string(), value.as_float().is_some())
+    let text = value.to_string();
+    if value.as_float().is_some() { Cell::number(text) } else { Cell::text(text) }
 }
 
 /// Milliseconds as seconds.

@@ -1,7 +1,7 @@
 //! `monitor serve`: the HTTP interface of Prometheus over a store, read-only, until it is told to stop.
 
 use std::{
-    fmt, fs, io,
+    fs, io,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -10,6 +10,7 @@ use monitor_sinks::{
     Store,
     http::{Server, Token},
 };
+use serde_json::{Value as Json, json};
 
 use crate::{arguments::Serve, exit::Exit, failure::Failure, stop::Stop};
 
@@ -26,13 +27,13 @@ pub(crate) fn run(serve: &Serve) -> Result<Exit, Failure> {
     }
     let server = server.start().map_err(Failure::Server)?;
     let address = server.address();
-    say(format_args!(
-        "{} is at http://{address} for clients of Prometheus; stop it with Ctrl-C",
-        store.path().display()
-    ));
+    let db = store.path().display();
+    let started = format!("{db} is at http://{address} for clients of Prometheus; stop it with Ctrl-C");
+    let details = json!({"event": "started", "db": db.to_string(), "address": address.to_string()});
+    say(serve, &started, &details);
     let signal = stop.wait();
     server.stop();
-    say(format_args!("stopped by {signal}"));
+    say(serve, &format!("stopped by {signal}"), &json!({"event": "stopped", "by": signal}));
     Ok(Exit::Done)
 }
 
@@ -43,9 +44,9 @@ fn token(path: &Path) -> Result<Token, Failure> {
     Token::new(fs::read_to_string(path).map_err(failed)?.trim()).ok_or_else(|| failed(short()))
 }
 
-/// Prints a line. Nobody may be there to read it.
-fn say(line: fmt::Arguments<'_>) {
-    let text = format!("monitor serve: {line}\n");
+/// Prints a line, for people or for programs. Nobody may be there to read it.
+fn say(serve: &Serve, line: &str, details: &Json) {
+    let text = if serve.json { format!("{details}\n") } else { format!("monitor serve: {line}\n") };
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

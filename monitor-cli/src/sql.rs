@@ -10,7 +10,7 @@ use monitor_sinks::{Error, SqlRows, SqlValue, Store};
 use crate::{
     arguments::Sql,
     exit::Exit,
-    table::{self, shown},
+    table::{self, Cell, shown},
 };
 
 /// Asks and prints.
@@ -38,6 +38,10 @@ fn remarks(rows: &SqlRows, limit: usize) -> Vec<String> {
 /// Writes columns side by side, numbers to the right.
 fn write_table(rows: &SqlRows, out: &mut impl Write) -> io::Result<()> {
     let head: Vec<String> = rows.columns().iter().map(|name| shown(name)).collect();
-    let cell = |value: &SqlValue| (shown(&value.to_string()), value.as_f64().is_some());
-    table::write(&head, rows.iter().map(|row| row.iter().map(cell).collect()).collect(), out)
+    let cell = |value: &SqlValue| {
+        let text = shown(&value.to_string());
+        if value.as_f64().is_some() { Cell::number(text) } else { Cell::text(text) }
+    };
+    let rows: Vec<Vec<Cell>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+    table::write(&head, &rows, out)
 }

@@ -8,29 +8,55 @@ use std::io::{self, Write};
 /// The most characters of a value that a table shows.
 const WIDEST: usize = 80;
 
-/// A cell, and whether it is a number, which stands to the right.
-pub(crate) type Cell = (String, bool);
+/// What makes a terminal write in red, and what ends that.
+const RED: (&str, &str) = ("\u{1b}[31m", "\u{1b}[0m");
 
-/// Writes a heading and rows of as many cells each, side by side. They must be fit for a terminal, see [`shown`].
-pub(crate) fn write(head: &[String], rows: Vec<Vec<Cell>>, out: &mut impl Write) -> io::Result<()> {
+/// A cell of a table, fit for a terminal, see [`shown`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cell {
+    text: String,
+    is_to_right: bool,
+    is_red: bool,
+}
+
+impl Cell {
+    /// Stands to the left.
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_to_right: false, is_red: false }
+    }
+
+    /// Stands to the right.
+    pub(crate) fn number(number: impl Into<String>) -> Self {
+        Self { is_to_right: true, ..Self::text(number) }
+    }
+
+    /// The same, red if it is so. Only a terminal that wants colours may be sent red cells, see `colour`.
+    pub(crate) fn red_if(self, is_red: bool) -> Self {
+        Self { is_red, ..self }
+    }
+
+    fn padded(&self, width: usize) -> String {
+        let text = &self.text;
+        let padded = if self.is_to_right { format!("{text:>width$}") } else { format!("{text:<width$}") };
+        if self.is_red { format!("{}{padded}{}", RED.0, RED.1) } else { padded }
+    }
+}
+
+/// Writes a heading and rows of as many cells each, side by side.
+pub(crate) fn write(head: &[String], rows: &[Vec<Cell>], out: &mut impl Write) -> io::Result<()> {
     let width_of = |place: usize| {
-        let cells = rows.iter().map(|row| &row[place].0);
+        let cells = rows.iter().map(|row| &row[place].text);
         cells.chain([&head[place]]).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width_of).collect();
-    let left = |text: String| (text, false);
-    write_line(head.iter().cloned().map(left), &widths, out)?;
-    write_line(widths.iter().map(|width| left("-".repeat(*width))), &widths, out)?;
-    rows.into_iter().try_for_each(|row| write_line(row.into_iter(), &widths, out))
+    write_line(&head.iter().map(Cell::text).collect::<Vec<_>>(), &widths, out)?;
+    write_line(&widths.iter().map(|width| Cell::text("-".repeat(*width))).collect::<Vec<_>>(), &widths, out)?;
+    rows.iter().try_for_each(|row| write_line(row, &widths, out))
 }
 
-fn write_line(cells: impl Iterator<Item = Cell>, widths: &[usize], out: &mut impl Write) -> io::Result<()> {
-    let mut line = String::new();
-    for ((cell, to_right), width) in cells.zip(widths) {
-        let padded = if to_right { format!("{cell:>width$}  ") } else { format!("{cell:<width$}  ") };
-        line.push_str(&padded);
-    }
-    writeln!(out, "{}", line.trim_end())
+fn write_line(cells: &[Cell], widths: &[usize], out: &mut impl Write) -> io::Result<()> {
+    let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| cell.padded(*width)).collect();
+    writeln!(out, "{}", padded.join("  ").trim_end())
 }
 
 /// `text` as a terminal may have it: control characters as escapes, and no longer than a table can bear.
@@ -69,7 +95,9 @@ mod tests {
     fn numbers_stand_to_the_right() {
         let mut out = Vec::new();
         let head = ["name", "n"].map(String::from);
-        write(&head, vec![vec![(String::from("a"), false), (String::from("17"), true)]], &mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "name  n\n----  --\na     17\n");
+        let rows = [vec![Cell::text("a"), Cell::number("17")], vec![Cell::text("b"), Cell::number("5").red_if(true)]];
+        write(&head, &rows, &mut out).unwrap();
+        let wanted = "name  n\n----  --\na     17\nb     \u{1b}[31m 5\u{1b}[0m\n";
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }
 }

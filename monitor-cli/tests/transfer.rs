@@ -111,7 +111,7 @@ fn each_failure_is_one_line_and_leaves_no_file() {
         (&["import", "--db", "m.db", "bad.om"][..], 1, "bad.om: line 2: "),
         (&["import", "--db", "m.db", "none.om"], 1, "none.om"),
         (&["export", "--db", "none.db"], 1, "none.db"),
-        (&["export", "--db", "m.db", "--metric", "rows_totl", "-o", "out"], 1, "rows_total"),
+        (&["export", "--db", "m.db", "--metric", "rows_totl", "-o", "out"], 2, "rows_total"),
         (&["export", "--db", "m.db", "-o", "none/out"], 1, "none/out"),
         (&["export", "--db", "m.db", "--format", "sqlite"], 2, "--output"),
         (&["export", "--db", "m.db", "--format", "sqlite", "-o", "out", "--metric", "rows"], 2, "leave --metric"),

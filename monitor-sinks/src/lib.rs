@@ -80,11 +80,10 @@ pub use self::host::{Family, Host, HostSampling, TopProcess, TopProcesses};
 pub use self::{
     error::Error,
     query::{
-        FunctionStats, Group, Latest, Point, Points, Query, Reading, Resolution, Series, SeriesInfo, Steps, Stored,
-        Summary,
+        FunctionStats, Group, Latest, Listed, Point, Points, Query, Reading, Resolution, Series, Steps, Stored, Summary,
     },
     runtime::{Builder, Monitor},
     sql::{Sql, SqlRows, SqlValue, TableExport, TableProgress},
-    store::{BackupProgress, Loss, Retention, Salvage, Store, Warning},
+    store::{BackupProgress, Loss, Retention, Salvage, SeriesInfo, Store, Warning},
     transfer::{Exported, Format, Import, Imported, Progress},
 };

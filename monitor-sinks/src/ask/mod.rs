@@ -213,7 +213,7 @@ impl Source for StoreSource {
             };
             // Ordered by name.
             if all.last().is_none_or(|last| (last.name.as_str(), last.kind.as_str()) != (series.name.as_str(), kind)) {
-                all.push(Metadata { unit: series.unit, ..Metadata::new(&series.name, kind) });
+                all.push(Metadata { unit: series.unit.clone(), ..Metadata::new(&series.name, kind) });
             }
         }
         Ok(all)

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     error::Error,
     store::{Reader, StoredSeries, Warning, Window},
+    util::time::from_micros,
 };
 
 /// What the service of a series is called among its labels.
@@ -197,6 +198,23 @@ impl Query {
         self.grouped(answer)
     }
 
+    /// From when to when the query looks, as far as the store reaches back; `None` if nothing is stored before its end.
+    ///
+    /// A count of the window, divided by its length, is a rate. Without a window it is the time that the file covers. What
+    /// a flush holds was recorded since the one before, so that a file covers an interval before its first flush.
+    ///
+    /// # Errors
+    ///
+    /// If the window makes no sense ([`Error::is_invalid_setting`]), or the store cannot be read.
+    pub fn window(&self) -> Result<Option<(SystemTime, SystemTime)>, Error> {
+        let Asked { window, end } = self.checked(SystemTime::now())?;
+        let reader = self.store.reader()?;
+        let Some(covered) = reader.covered()? else { return Ok(None) };
+        let after = window.after.max(since(&reader, covered)?);
+        let until = end.unwrap_or(covered.until);
+        Ok((after < until).then(|| (from_micros(after), from_micros(until))))
+    }
+
     fn grouped<A>(&self, answer: impl Fn(Key, String, Stepped, Warnings) -> Option<A>) -> Result<Vec<A>, Error> {
         let asked = self.checked(SystemTime::now())?;
         let reader = self.store.reader()?;
@@ -227,8 +245,7 @@ impl Query {
         let Asked { window, end } = asked;
         self.check_steps(Window { until: end.unwrap_or(i64::MAX), ..window })?;
         let Some(covered) = reader.covered()? else { return Ok(None) };
-        // What a flush holds was recorded since the one before, an interval ago.
-        let since = covered.after.saturating_sub((reader.interval_us()? - 1).max(0));
+        let since = since(reader, covered)?;
         let until = end.unwrap_or(covered.until);
         let range = |step_us: i64| {
             let since = since.div_euclid(step_us).saturating_mul(step_us);
@@ -283,6 +300,12 @@ impl Query {
         labels.retain(|_, value| !value.is_empty());
         Key { name: series.name.clone(), kind: series.kind, labels }
     }
+}
+
+/// Since when there are values of what a file covers: what a flush holds was recorded since the one before, an interval
+/// ago.
+fn since(reader: &Reader, covered: Window) -> Result<i64, Error> {
+    Ok(covered.after.saturating_sub((reader.interval_us()? - 1).max(0)))
 }
 
 /// What groups are told apart by.

@@ -4,15 +4,15 @@
 //! where its value was last noted in plain columns: that is done with every full row, so that what was stored of the series
 //! after that is at most a minute further on.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use super::{
-    Part, Point, Query, SeriesInfo, by_name,
+    Part, Point, Query, by_name,
     fold::{has_value, value},
 };
 use crate::{
     error::Error,
-    store::{Detail, Entry, FULL_EVERY_US, Found, Reader, StoredSeries, Tier, Window},
+    store::{Detail, Entry, FULL_EVERY_US, Found, Reader, SeriesInfo, StoredSeries, Tier, Window},
     util::time::{from_micros, to_micros},
 };
 
@@ -21,7 +21,7 @@ use crate::{
 #[non_exhaustive]
 pub struct Latest {
     /// The series.
-    pub series: SeriesInfo,
+    pub series: Arc<SeriesInfo>,
     /// Its value, a counter's total, with the time of the row that says so: the newest in which it changed, or the newest
     /// full one, which there is once a minute.
     pub point: Point,
@@ -51,7 +51,7 @@ impl Query {
         let found = reader.at_once(|| find(&reader, &series))?;
         let latest = series.into_iter().zip(found).filter_map(|(series, found)| {
             let (point, is_current) = found?;
-            Some(Latest { series: series.into(), point, is_current })
+            Some(Latest { series: series.info, point, is_current })
         });
         let is_asked = |latest: &Latest| {
             let ts = to_micros(latest.point.time);

@@ -3,7 +3,7 @@
 //! - `select`: which function is meant by a name, and what to say when none or several are.
 //! - `fold`: rows of a window into increases, last values and distributions; `step`: into those of many steps, which
 //!   `grid` lays out.
-//! - `function`, `series`, `group`, `latest`, `page`: the forms of answer; `summary`, `info`, `resolution`: their parts;
+//! - `function`, `series`, `group`, `latest`, `listing`, `page`: the forms of answer; `summary`, `info`, `resolution`: their parts;
 //!   `thin`: fewer points that look the same.
 //! - `alias`: short names for figures of a host; `sum`: series added up, where such a name stands for several.
 //!
@@ -15,8 +15,8 @@ mod fold;
 mod function;
 mod grid;
 mod group;
-mod info;
 mod latest;
+mod listing;
 mod page;
 mod resolution;
 mod select;
@@ -39,8 +39,8 @@ use self::{fold::gather, select::Selector};
 pub use self::{
     function::FunctionStats,
     group::{Group, Steps},
-    info::SeriesInfo,
     latest::Latest,
+    listing::Listed,
     page::{Points, Reading, Stored},
     resolution::Resolution,
     series::{Point, Series},
@@ -77,6 +77,7 @@ impl Store {
 /// - [`groups`](Self::groups), [`steps`](Self::steps): increases, rates, extremes and quantiles of series, one by one or
 ///   grouped by labels, over the window or step by step.
 /// - [`slow_calls`](Self::slow_calls): single calls.
+/// - [`listed`](Self::listed): which series there are; [`window`](Self::window): over what time.
 ///
 /// Without a window it covers everything stored. A window is half open: it contains its end, not its beginning, so that
 /// adjoining windows add up.

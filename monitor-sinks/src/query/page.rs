@@ -7,14 +7,14 @@
 //! Meanwhile the writer goes on sealing, rolling up and dropping. A page therefore ends at a whole hour, where the windows
 //! of all tiers end: whichever of them answers for what follows, nothing comes twice and nothing is left out.
 
-use std::{collections::VecDeque, time::SystemTime};
+use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 
 use monitor_core::{Distribution, Number};
 
-use super::{Part, Query, Resolution, SeriesInfo, by_name};
+use super::{Part, Query, Resolution, by_name};
 use crate::{
     error::Error,
-    store::{Detail, Entry, Found, Reader, Span, Store, Tier, Warning, Warnings, Window},
+    store::{Detail, Entry, Found, Reader, SeriesInfo, Span, Store, Tier, Warning, Warnings, Window},
     util::time::from_micros,
 };
 
@@ -77,7 +77,7 @@ pub enum Reading {
 #[derive(Debug)]
 pub struct Points {
     store: Store,
-    series: Vec<SeriesInfo>,
+    series: Vec<Arc<SeriesInfo>>,
     ids: Vec<u64>,
     window: Window,
     /// The series that is being read, and up to where it has been.
@@ -91,7 +91,7 @@ pub struct Points {
 impl Points {
     /// The series, ordered by name, service and labels.
     #[must_use]
-    pub fn series(&self) -> &[SeriesInfo] {
+    pub fn series(&self) -> &[Arc<SeriesInfo>] {
         &self.series
     }
 
@@ -192,7 +192,7 @@ impl Query {
         Ok(Points {
             store: self.store.clone(),
             ids: series.iter().map(|series| series.id).collect(),
-            series: series.into_iter().map(SeriesInfo::from).collect(),
+            series: series.into_iter().map(|series| series.info).collect(),
             window,
             current: 0,
             seen: window.after,

@@ -197,15 +197,17 @@ fn describe(series: &StoredSeries) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use monitor_core::MetricKind;
 
     use super::*;
+    use crate::store::SeriesInfo;
 
     const NONE: Selector<'_> = Selector { service: None, tags: &[] };
 
     fn series(service: &str, module: &str, function: &str) -> StoredSeries {
-        StoredSeries {
-            id: 0,
+        let info = SeriesInfo {
             name: String::from("function_calls_total"),
             kind: MetricKind::Counter,
             unit: String::new(),
@@ -213,7 +215,8 @@ mod tests {
             labels: [("module", module), ("function", function)]
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into(),
-        }
+        };
+        StoredSeries { id: 0, info: Arc::new(info) }
     }
 
     fn known() -> Vec<StoredSeries> {

@@ -1,6 +1,6 @@
 //! The answer for single series: labels and points, with what they come to over the window.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use monitor_core::{Distribution, MetricKind};
 
@@ -9,7 +9,7 @@ use super::{
     fold::{Fold, Gathered},
     resolution::Resolutions,
 };
-use crate::store::{StoredSeries, Warning};
+use crate::store::{SeriesInfo, StoredSeries, Warning};
 
 /// A value at a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -114,12 +114,13 @@ pub(super) fn answers(series: Vec<StoredSeries>, gathered: Gathered) -> Vec<Seri
             MetricKind::Histogram | MetricKind::Timer => distribution.count() as f64,
             _ => fold.points.last().zip(fold.points.first()).map_or(0.0, |(last, first)| last.value - first.value),
         };
+        let SeriesInfo { name, kind, unit, service, labels } = Arc::unwrap_or_clone(series.info);
         Series {
-            name: series.name,
-            kind: series.kind,
-            unit: series.unit,
-            service: series.service,
-            labels: series.labels,
+            name,
+            kind,
+            unit,
+            service,
+            labels,
             points: fold.points,
             carried: fold.carried,
             increase,

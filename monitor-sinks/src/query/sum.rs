@@ -4,7 +4,7 @@
 //! first point in the window a counter had what that point says less what it grew by there; a gauge is not counted yet.
 //! With a new recording all counters begin again at 0, and none of the one before counts any more.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use monitor_core::{MetricKind, Number};
 
@@ -18,7 +18,7 @@ type Group = (String, BTreeMap<String, String>);
 pub(super) fn sums(series: Vec<StoredSeries>, folds: Vec<Fold>, over: &[&str]) -> (Vec<StoredSeries>, Vec<Fold>) {
     let mut groups: BTreeMap<Group, (StoredSeries, Vec<Fold>)> = BTreeMap::new();
     for (mut series, fold) in series.into_iter().zip(folds) {
-        series.labels.retain(|key, _| !over.contains(&key.as_str()));
+        Arc::make_mut(&mut series.info).labels.retain(|key, _| !over.contains(&key.as_str()));
         let group = (series.service.clone(), series.labels.clone());
         groups.entry(group).or_insert_with(|| (series, Vec::new())).1.push(fold);
     }

@@ -157,16 +157,17 @@ fn family(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SeriesInfo;
 
     fn series(id: u64, name: &str, kind: MetricKind, unit: &str, labels: &[(&str, &str)]) -> StoredSeries {
-        StoredSeries {
-            id,
+        let info = SeriesInfo {
             name: name.to_owned(),
             kind,
             unit: unit.to_owned(),
             service: String::from("etl"),
             labels: labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
-        }
+        };
+        StoredSeries { id, info: info.into() }
     }
 
     fn shown(streams: &[Stream]) -> Vec<(&str, &str, &str, &str)> {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use super::{
     Window,
     entry::Entry,
-    rows::{self, LINGER_US},
+    rows::{self, LINGER_US, NEVER},
     segment::{self, Segment},
     tier::Tier,
     walk::{Detail, Found, Walk, sound_row},
@@ -66,7 +66,8 @@ impl Looking<'_> {
         visit: &mut dyn FnMut(usize, i64, Entry<'_>),
     ) -> rusqlite::Result<bool> {
         // Those that were sealed a moment ago are still there.
-        let since = rows::sealed(self.connection)?.map_or(i64::MIN, |sealed| sealed.saturating_sub(LINGER_US) + 1);
+        let since =
+            rows::sealed(self.connection)?.map_or(NEVER, |sealed| sealed.saturating_sub(LINGER_US)).max(NEVER) + 1;
         let mut statement = self
             .connection
             .prepare_cached("SELECT ts, n, crc, b FROM head WHERE ts <= ?1 AND ts >= ?2 ORDER BY ts DESC")?;

@@ -10,6 +10,8 @@
 //! form 3       gauge: f64
 //! form 4       gauge, small and whole: zigzag varint
 //! form 5       distribution: length in bytes varint | sum f64 | smallest f64 | largest f64 | bucket*
+//! form 6       distribution of whole units of 2^-30: length in bytes varint | sum varint | smallest varint |
+//!              largest less smallest varint | bucket*
 //! bucket       gap of the bucket number varint | count varint
 //! ```
 //!
@@ -29,7 +31,10 @@
 use monitor_core::{Distribution, Number, Value};
 
 use super::{
-    chunk::merged::{self, Moments},
+    chunk::{
+        merged::{self, Moments},
+        moment,
+    },
     entry::{Encoded, Entry},
 };
 use crate::util::varint;
@@ -45,6 +50,7 @@ const COUNTER_SAME: u8 = 2;
 const GAUGE_FLOAT: u8 = 3;
 const GAUGE_INT: u8 = 4;
 const DISTRIBUTION: u8 = 5;
+const DISTRIBUTION_UNITS: u8 = 6;
 
 /// The bits of an entry's first number that tell its form.
 const FORM_BITS: u32 = 3;
@@ -167,11 +173,10 @@ impl Encoder {
     fn distribution(&mut self, distribution: &Distribution) -> bool {
         let Some((min, max)) = distribution.extremes() else { return false };
         let mut payload = Vec::with_capacity(24 + 3 * distribution.buckets().len());
-        for value in [distribution.sum(), min, max] {
-            payload.extend(value.to_le_bytes());
-        }
+        let moments = Moments { sum: distribution.sum(), min, max };
+        let form = put_moments(moments, &mut payload);
         merged::put_buckets(&mut payload, distribution.buckets());
-        self.begin(DISTRIBUTION);
+        self.begin(form);
         varint::put(&mut self.group, payload.len() as u64);
         self.group.extend(payload);
         true
@@ -180,6 +185,23 @@ impl Encoder {
     fn float(&mut self, value: f64) {
         self.group.extend(value.to_le_bytes());
     }
+}
+
+/// Appends the moments of a distribution and returns the form of its entry. What a registry measures is whole units.
+fn put_moments(moments: Moments, out: &mut Vec<u8>) -> u8 {
+    let units = |value: f64| moment::units(value).and_then(|units| u64::try_from(units).ok());
+    if let (Some(sum), Some(min), Some(max)) = (units(moments.sum), units(moments.min), units(moments.max))
+        && min <= max
+    {
+        for number in [sum, min, max - min] {
+            varint::put(out, number);
+        }
+        return DISTRIBUTION_UNITS;
+    }
+    for value in [moments.sum, moments.min, moments.max] {
+        out.extend(value.to_le_bytes());
+    }
+    DISTRIBUTION
 }
 
 /// The length to which a row is padded, see [`super::rows`]. Short ones are not: many of them share a page.
@@ -305,11 +327,12 @@ impl<'a> Entries<'a> {
             }
             GAUGE_FLOAT => Entry::Gauge(take_float(&mut self.rest)?),
             GAUGE_INT => Entry::Gauge(varint::unzigzag(varint::take(&mut self.rest)?) as f64),
-            DISTRIBUTION => {
+            DISTRIBUTION | DISTRIBUTION_UNITS => {
                 let length = usize::try_from(varint::take(&mut self.rest)?).ok()?;
-                let (payload, rest) = self.rest.split_at_checked(length)?;
+                let (mut payload, rest) = self.rest.split_at_checked(length)?;
                 self.rest = rest;
-                Entry::Distribution(take_distribution(payload)?)
+                let moments = if form == DISTRIBUTION { take_floats(&mut payload) } else { take_units(&mut payload) }?;
+                Entry::Distribution(Encoded::of_row(moments, payload)?)
             }
             _ => return None,
         };
@@ -355,11 +378,14 @@ fn take_float(bytes: &mut &[u8]) -> Option<f64> {
     Some(f64::from_le_bytes(first))
 }
 
-fn take_distribution(mut payload: &[u8]) -> Option<Encoded<'_>> {
-    let sum = take_float(&mut payload)?;
-    let min = take_float(&mut payload)?;
-    let max = take_float(&mut payload)?;
-    Encoded::of_row(Moments { sum, min, max }, payload)
+fn take_floats(payload: &mut &[u8]) -> Option<Moments> {
+    Some(Moments { sum: take_float(payload)?, min: take_float(payload)?, max: take_float(payload)? })
+}
+
+fn take_units(payload: &mut &[u8]) -> Option<Moments> {
+    let (sum, min, more) = (varint::take(payload)?, varint::take(payload)?, varint::take(payload)?);
+    let value = |units: u64| i64::try_from(units).ok().map(moment::of_units);
+    Some(Moments { sum: value(sum)?, min: value(min)?, max: value(min.checked_add(more)?)? })
 }
 
 #[cfg(test)]
@@ -530,26 +556,31 @@ mod tests {
     /// Golden bytes: what was written once must be readable for ever.
     #[test]
     fn version_two_is_written_as_it_always_was() {
-        let mut values = Distribution::new();
-        values.record(1.0);
+        let (mut whole, mut fractional) = (Distribution::new(), Distribution::new());
+        whole.record(1.0);
+        fractional.record(0.1);
         let bytes = row(&[
             (1, Value::Counter { total: Number::Int(300), fresh: Number::Int(2) }),
             (3, Value::Counter { total: Number::Int(5), fresh: Number::Int(0) }),
             (4, Value::Gauge(-1.0)),
-            (5, Value::Distribution(&values)),
+            (5, Value::Distribution(&whole)),
+            (6, Value::Distribution(&fractional)),
         ]);
-        let one = 1.0_f64.to_le_bytes();
+        let tenth = 0.1_f64.to_le_bytes();
         let wanted = [
             &[2, 1, 0x80, 0xd0, 0x95, 0xff, 0xbc, 0x31][..],
-            &[1, 37],
+            &[1, 53],
             &[0, 0xac, 0x02, 2],
             &[2 << 3 | 2, 5],
             &[1 << 3 | 4, 1],
-            &[1 << 3 | 5, 27],
-            &one,
-            &one,
-            &one,
+            &[1 << 3 | 6, 14],
+            &[0x80, 0x80, 0x80, 0x80, 4, 0x80, 0x80, 0x80, 0x80, 4, 0],
             &[0xc0, 0x06, 1],
+            &[1 << 3 | 5, 27],
+            &tenth,
+            &tenth,
+            &tenth,
+            &[0xd3, 0x05, 1],
         ]
         .concat();
         assert_eq!(bytes, wanted, "{bytes:02x?}");

@@ -36,7 +36,7 @@ INSERT INTO head(ts, n, crc, b) SELECT ts, n, crc, b FROM head_1 ORDER BY ts;
 DROP TABLE head_1;
 CREATE VIEW unsealed AS
     SELECT ts, n, crc, b FROM head
-    WHERE ts > coalesce((SELECT v FROM meta WHERE k = 'sealed_us'), -9223372036854775808);
+    WHERE ts > coalesce((SELECT v FROM meta WHERE k = 'sealed_us'), -9000000000000000000);
 ";
 
 /// A segment is a span of flushes; its blob holds their times. A chunk is what one series has in it; small columns come

@@ -71,6 +71,7 @@ use crate::{error::Error, util::time};
 pub use self::{
     backup::BackupProgress,
     salvage::{Loss, Salvage},
+    series::SeriesInfo,
     tier::Retention,
 };
 

@@ -1,6 +1,6 @@
 //! A connection that cannot write, and what it is asked.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use monitor_core::SlowCall;
 use rusqlite::{Connection, OptionalExtension, Transaction};
@@ -155,6 +155,11 @@ impl Reader {
     /// Visits the next of `pages`; returns whether there was one.
     pub(crate) fn next_page(&self, pages: &mut Pages, visit: &mut dyn FnMut(Found<'_>)) -> Result<bool, Error> {
         pages.next(&self.connection, visit).map_err(|error| self.failed(error))
+    }
+
+    /// When each series was entered, in microseconds.
+    pub(crate) fn since(&self) -> Result<HashMap<u64, i64>, Error> {
+        series::since(&self.connection).map_err(|error| self.failed(error))
     }
 
     /// The numbers of the series that come from `origin`, ascending.

@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn names(known: &Roster, connection: &Connection) -> Vec<String> {
-        known.series(connection, |_| true).unwrap().into_iter().map(|series| series.name).collect()
+        known.series(connection, |_| true).unwrap().into_iter().map(|series| series.name.clone()).collect()
     }
 
     #[test]

@@ -1,21 +1,45 @@
 //! The table of series: which number stands for which metric, kind, service and labels.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Deref,
+    sync::Arc,
+};
 
 use monitor_core::{MetricKind, SeriesKey};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::origin::{Origin, Placed};
 
-/// A series as the store knows it.
+/// What a series is called.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct SeriesInfo {
+    /// The metric's name.
+    pub name: String,
+    /// What kind of value it holds.
+    pub kind: MetricKind,
+    /// The base unit; empty when none was given.
+    pub unit: String,
+    /// The service that recorded it.
+    pub service: String,
+    /// Labels (tags).
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A series as the store knows it. Cheap to clone: answers share what it is called.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredSeries {
     pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) kind: MetricKind,
-    pub(crate) unit: String,
-    pub(crate) service: String,
-    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) info: Arc<SeriesInfo>,
+}
+
+impl Deref for StoredSeries {
+    type Target = SeriesInfo;
+
+    fn deref(&self) -> &SeriesInfo {
+        &self.info
+    }
 }
 
 impl StoredSeries {
@@ -101,6 +125,13 @@ pub(super) fn load_after(connection: &Connection, after: i64) -> rusqlite::Resul
     Ok(found)
 }
 
+/// When each series was entered, in microseconds.
+pub(super) fn since(connection: &Connection) -> rusqlite::Result<HashMap<u64, i64>> {
+    let mut statement = connection.prepare("SELECT id, created_us FROM series WHERE id >= 0")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)))?;
+    rows.collect()
+}
+
 const COLUMNS: &str = "SELECT id, name, kind, unit, service, labels FROM series";
 
 fn take(mut rows: rusqlite::Rows<'_>, found: &mut Vec<StoredSeries>) -> rusqlite::Result<()> {
@@ -108,7 +139,8 @@ fn take(mut rows: rusqlite::Rows<'_>, found: &mut Vec<StoredSeries>) -> rusqlite
         let id: i64 = row.get(0)?;
         let labels = parse(row.get_ref(5)?.as_str()?);
         if let (Ok(id), Some(kind), Some(labels)) = (u64::try_from(id), kind_of(row.get(2)?), labels) {
-            found.push(StoredSeries { id, name: row.get(1)?, kind, unit: row.get(3)?, service: row.get(4)?, labels });
+            let info = SeriesInfo { name: row.get(1)?, kind, unit: row.get(3)?, service: row.get(4)?, labels };
+            found.push(StoredSeries { id, info: Arc::new(info) });
         }
     }
     Ok(())

@@ -514,7 +514,7 @@ impl Writer {
 
         let entries = encoder.entries();
         let row = encoder.finish();
-        let slot = if entries > 0 { self.slots.put(&transaction, ts, entries, &row)? } else { None };
+        let put = if entries > 0 { Some(self.slots.put(&transaction, ts, entries, &row)?) } else { None };
         if full || self.is_last {
             let as_of = if entries > 0 { ts } else { newest.unwrap_or(ts) };
             latest::write(&transaction, as_of, &numbered)?;
@@ -526,9 +526,9 @@ impl Writer {
 
         let written = (entries > 0).then_some(ts);
         self.flushed_us = at_us;
-        if let (Some(ts), Some(maintenance)) = (written, &mut self.maintenance) {
+        if let (Some(put), Some(maintenance)) = (put, &mut self.maintenance) {
             maintenance.wrote(ts);
-            self.slots.took(slot);
+            self.slots.committed(put);
         }
         self.buffer = row;
         if with_vitals {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, io, io::Write};
 
 use super::{export::Sheet, openmetrics::Text, stored::kind_name};
 use crate::{
-    store::{Owned, Span, StoredSeries, Told},
+    store::{Owned, SeriesInfo, Span, StoredSeries, Told},
     util::time::rfc3339,
 };
 
@@ -17,7 +17,7 @@ impl Sheet for Csv {
     }
 
     fn value(&mut self, series: &StoredSeries, told: &Told, out: &mut dyn Write) -> io::Result<()> {
-        let StoredSeries { name, kind, unit, service, labels, .. } = series;
+        let SeriesInfo { name, kind, unit, service, labels, .. } = &**series;
         let labels = serde_json::to_string(labels)?;
         let (time, kind) = (rfc3339(told.ts), kind_name(*kind));
         write!(out, "{time},{name},{kind},{},{},{},", field(unit), field(service), field(&labels))?;

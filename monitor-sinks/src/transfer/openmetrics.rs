@@ -19,7 +19,7 @@ use super::{
     export::Sheet,
     stored::{Stored, kind_name},
 };
-use crate::store::{Owned, Span, StoredSeries, Told, is_imported};
+use crate::store::{Owned, SeriesInfo, Span, StoredSeries, Told, is_imported};
 
 /// The last bucket, in which all larger values count, so that it has no upper bound.
 pub(super) const OPEN_BUCKET: u16 = 2_559;
@@ -91,7 +91,7 @@ impl Sheet for OpenMetrics {
 impl OpenMetrics {
     /// Finds a name for the family, and declares it.
     fn declare(&mut self, series: &StoredSeries, out: &mut dyn Write) -> io::Result<()> {
-        let StoredSeries { name, kind, unit, .. } = series;
+        let SeriesInfo { name, kind, unit, .. } = &**series;
         let is_part = ["_bucket", "_count", "_sum"].iter().any(|part| name.ends_with(part));
         let (declared, base, ends): (_, _, &'static [&'static str]) = match kind {
             MetricKind::Counter if is_part => ("unknown", name.as_str(), &[""]),

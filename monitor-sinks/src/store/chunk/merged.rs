@@ -18,7 +18,7 @@ pub(crate) const NO_BUCKETS: Reason = "a distribution has no buckets";
 const MALFORMED: Reason = "the buckets of a distribution are malformed";
 
 /// The parts of a distribution beside its buckets.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Moments {
     pub(crate) sum: f64,
     pub(crate) min: f64,

@@ -25,6 +25,7 @@ mod column;
 pub(crate) mod counter;
 pub(crate) mod gauge;
 pub(crate) mod merged;
+pub(crate) mod moment;
 mod packed;
 mod presence;
 pub(crate) mod times;

@@ -163,7 +163,11 @@ fn counters(random: &mut Random, at: &[u32]) -> Vec<counter::Entry> {
         .collect()
 }
 
+/// Units in which a registry measures.
+const UNITS: f64 = (1_u64 << 30) as f64;
+
 fn distributions(random: &mut Random, at: &[u32]) -> Values {
+    let is_whole = random.below(2) == 0;
     let (low, width) = (random.below(2000), 1 + random.below(60));
     let mut values = Values::default();
     for &at in at {
@@ -178,7 +182,10 @@ fn distributions(random: &mut Random, at: &[u32]) -> Values {
             buckets.push((low as u16, 1));
         }
         let (min, max) = (random.unit(), 1.0 + random.below(50) as f64);
-        values.push(at, Moments { sum: random.unit() * 100.0, min, max }, &buckets);
+        let sum = random.unit() * 100.0;
+        // As a registry measures them, or as something else adds them up.
+        let rounded = |value: f64| if is_whole { (value * UNITS).floor() / UNITS } else { value };
+        values.push(at, Moments { sum: rounded(sum), min: rounded(min), max }, &buckets);
     }
     values
 }
@@ -225,6 +232,29 @@ fn distributions_come_back_with_every_bucket() {
         }
         assert_eq!(buckets, wanted.buckets());
         assert_eq!(summary.count, wanted.count());
+    }
+}
+
+#[test]
+fn sums_and_extremes_come_back_bit_by_bit() {
+    let mut scratch = Scratch::default();
+    let (mut blob, mut merged, mut back) = (Vec::new(), Vec::new(), Values::default());
+    let unit = 1.0 / UNITS;
+    let largest = ((1_u64 << 53) - 1) as f64 * unit;
+    let odd = [0.0, -0.0, -unit, unit / 2.0, 0.1, largest, largest + unit, f64::MAX, f64::INFINITY, f64::NEG_INFINITY];
+    for sum in odd.into_iter().chain([f64::NAN]) {
+        for extreme in odd {
+            let mut values = Values::default();
+            // The buckets need not agree with them; one is the last that there is.
+            values.push(0, Moments { sum, min: extreme, max: extreme }, &[(832, 1), (32_767, u64::MAX)]);
+            values.push(1, Moments { sum: 3.0, min: 1.0, max: 2.0 }, &[(832, 1)]);
+            values::encode(&values, 2, &mut blob, &mut merged).unwrap();
+            values::decode(&blob, 2, &mut scratch, &mut back).unwrap();
+            let bits = |values: &Values| -> Vec<[u64; 3]> {
+                values.iter().map(|(_, of, _)| [of.sum, of.min, of.max].map(f64::to_bits)).collect()
+            };
+            assert_eq!(bits(&back), bits(&values), "{sum} {extreme}");
+        }
     }
 }
 

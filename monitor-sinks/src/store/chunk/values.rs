@@ -1,7 +1,7 @@
 //! A chunk of a histogram or timer: the distribution of each flush.
 //!
 //! ```text
-//! values       presence | columns of sums, of smallest, of largest | how many buckets varint | gap varint* | counts
+//! values       presence | how many buckets varint | gap varint* | counts | moments, see `moment`
 //! counts       column of how many buckets each entry uses | columns of gaps and of counts, entry after entry
 //! ```
 //!
@@ -12,7 +12,7 @@
 use super::{
     MOST_CELLS, Reason, Scratch, VALUES, column, content, end,
     merged::{self, BUCKETS, Moments},
-    packed, presence, start,
+    moment, packed, presence, start,
 };
 use crate::util::varint;
 
@@ -55,16 +55,12 @@ impl Values {
     }
 
     /// The entries, with the places of their flushes and their buckets.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Moments, &[(u16, u64)])> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Moments, &[(u16, u64)])> + Clone {
         let mut start = 0;
         self.entries.iter().map(move |entry| {
             let buckets = &self.buckets[std::mem::replace(&mut start, entry.end)..entry.end];
             (entry.at, entry.moments, buckets)
         })
-    }
-
-    fn column(&self, of: impl Fn(Moments) -> f64) -> Vec<f64> {
-        self.entries.iter().map(|entry| of(entry.moments)).collect()
     }
 }
 
@@ -100,12 +96,6 @@ pub(crate) fn encode(
     }
     let at: Vec<u32> = values.entries.iter().map(|entry| entry.at).collect();
     presence::put(out, &at, flushes)?;
-    let sums = values.column(|moments| moments.sum);
-    let minima = values.column(|moments| moments.min);
-    let maxima = values.column(|moments| moments.max);
-    for column in [&sums, &minima, &maxima] {
-        column::put_floats(out, column);
-    }
     let band = Band::of(&values.buckets);
     let totals = band.totals();
     varint::put(out, totals.len() as u64);
@@ -115,11 +105,13 @@ pub(crate) fn encode(
         previous = number;
     }
     put_counts(out, values, &band);
-    let moments = Moments {
-        sum: sums.iter().sum(),
-        min: minima.iter().copied().fold(f64::INFINITY, f64::min),
-        max: maxima.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-    };
+    moment::put(out, values.iter().map(|(_, moments, buckets)| (moments, buckets)));
+    let none = Moments { sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY };
+    let moments = values.entries.iter().fold(none, |all, Entry { moments, .. }| Moments {
+        sum: all.sum + moments.sum,
+        min: all.min.min(moments.min),
+        max: all.max.max(moments.max),
+    });
     merged::encode(moments, &totals, merged);
     let count = totals.iter().fold(0_u64, |count, bucket| count.saturating_add(bucket.1));
     Ok(Summary { entries: at.len(), count, moments })
@@ -131,16 +123,12 @@ pub(crate) fn decode(blob: &[u8], flushes: usize, scratch: &mut Scratch, out: &m
     let mut rest = content(blob, VALUES)?;
     let Scratch { at, integers, floats, packed } = scratch;
     presence::take(&mut rest, flushes, at)?;
-    for column in &mut *floats {
-        column::take_floats(&mut rest, at.len(), column, &mut integers[0], packed)?;
-    }
     let entries = at.len();
     let numbers = take_numbers(&mut rest)?;
-    let [sums, minima, maxima] = floats;
-    let [lengths, gaps, counts] = integers;
+    let [lengths, gaps, counts] = &mut *integers;
     take_counts(&mut rest, entries, [lengths, gaps, counts], packed)?;
     let mut cells = gaps.iter().zip(&*counts);
-    for (entry, (&at, &length)) in at.iter().zip(&*lengths).enumerate() {
+    for (&at, &length) in at.iter().zip(&*lengths) {
         let start = out.buckets.len();
         let mut place = 0_usize;
         for (&gap, &count) in cells.by_ref().take(length as usize) {
@@ -149,9 +137,14 @@ pub(crate) fn decode(blob: &[u8], flushes: usize, scratch: &mut Scratch, out: &m
             let number = numbers.get(place).filter(|_| is_sound).ok_or(MALFORMED)?;
             out.buckets.push((*number, count.cast_unsigned()));
         }
-        let moments = Moments { sum: sums[entry], min: minima[entry], max: maxima[entry] };
-        merged::check(moments, &out.buckets[start..])?;
-        out.entries.push(Entry { at, moments, end: out.buckets.len() });
+        out.entries.push(Entry { at, moments: Moments::default(), end: out.buckets.len() });
+    }
+    let moments = moment::take(&mut rest, entries, floats, integers, packed)?;
+    let mut start = 0;
+    for (place, entry) in out.entries.iter_mut().enumerate() {
+        let buckets = &out.buckets[std::mem::replace(&mut start, entry.end)..entry.end];
+        entry.moments = moments.at(place, buckets);
+        merged::check(entry.moments, buckets)?;
     }
     end(rest)
 }

@@ -30,7 +30,7 @@ use self::{
     record::Tree,
     table::{Found, Table},
 };
-use super::{Store, fresh::Fresh, lease::Quiet, rollup, schema, segment, tier::Tier};
+use super::{Store, fresh::Fresh, lease::Quiet, rollup, rows as head_rows, schema, segment, tier::Tier};
 use crate::{
     error::{Error, Kind},
     util::time,
@@ -320,16 +320,22 @@ fn name_series(connection: &Connection, saved: &mut Salvage) -> rusqlite::Result
     Ok(())
 }
 
+/// Drops the rows that were sealed, which stay where they are for a while. Those of a segment that was lost count again,
+/// unless they are told by windows as well.
+fn drop_sealed_rows(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM meta WHERE k = 'sealed_us'", [])?;
+    let told = segment::newest(connection, Tier::Raw)?.max(rollup::mark(connection, Tier::Minutes)?);
+    if let Some(until) = told {
+        connection.execute("DELETE FROM head WHERE ts <= ?1", [until])?;
+        head_rows::seal_until(connection, until, &[])?;
+    }
+    Ok(())
+}
+
 /// Takes out what does not fit together, and counts what is left.
 fn tidy(connection: &Connection, saved: &mut Salvage) -> rusqlite::Result<()> {
     let transaction = connection.unchecked_transaction()?;
     name_series(connection, saved)?;
-    // Rows stay where they are for a while once they are sealed. Those of a segment that was lost count again.
-    connection.execute_batch(
-        "DELETE FROM head WHERE ts <= (SELECT max(t1) FROM segment WHERE tier = 0);
-         DELETE FROM meta WHERE k = 'sealed_us';
-         INSERT INTO meta SELECT 'sealed_us', max(t1) FROM segment WHERE tier = 0 HAVING max(t1) IS NOT NULL;",
-    )?;
     let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs);
     // The chunks of a segment that was not finished come after all others, and their rows are still there.
     let homeless = "FROM chunk WHERE segment NOT IN (SELECT id FROM segment)";
@@ -364,6 +370,7 @@ fn tidy(connection: &Connection, saved: &mut Salvage) -> rusqlite::Result<()> {
     for tier in Tier::ROLLED {
         rollup::restore_mark(connection, tier)?;
     }
+    drop_sealed_rows(connection)?;
     saved.series = count("SELECT count(*) FROM series")?;
     saved.flushes = count("SELECT count(*) FROM head")?;
     saved.segments = count("SELECT count(*) FROM segment")?;

@@ -8,7 +8,7 @@ use rusqlite::{
     types::{ToSqlOutput, ValueRef},
 };
 
-use super::super::{segment::Plain, series};
+use super::super::{rows::NEVER, segment::Plain, series};
 use crate::util::guard;
 
 /// The kinds of rows that are saved.
@@ -43,7 +43,7 @@ impl<'a> Found<'a> {
     pub(super) fn of_row(row: i64, columns: &'a [ValueRef<'a>]) -> Option<Self> {
         use ValueRef::{Blob, Integer, Null, Text};
         let table = match columns {
-            [Null, Integer(_), Integer(_), Integer(_), Blob(_)] => Table::Head,
+            [Null, Integer(ts), Integer(_), Integer(_), Blob(_)] if *ts > NEVER => Table::Head,
             [Null, Integer(_), Integer(_), Blob(_)] => Table::OldHead,
             [Null, numbers @ .., Blob(_)] if numbers.len() == 9 && numbers.iter().all(is_integer) => Table::Segment,
             [Null, Integer(_), Integer(_), Integer(_), .., Integer(_), Null | Blob(_), Blob(_)]

@@ -6,7 +6,7 @@ use crate::{
     Measured, OurHistograms, Ours, Peer, Seed,
     load::{FUNCTIONS, SCALARS},
     measure::Times,
-    ours::Filled,
+    ours::{Filled, Questions},
     report::{Bound, Report, number},
 };
 
@@ -116,19 +116,28 @@ fn writing(report: &mut Report, title: &str, filled: &Filled, pinned_log: u64, s
 fn asking(report: &mut Report, with: &OurHistograms, peer: Option<&Peer>) {
     report.section("Questions (ours in the process; Prometheus, for information, over HTTP)");
     let theirs = peer.and_then(|peer| peer.histograms.as_ref()).map(|[_, fine]| &fine.questions);
-    let questions: [(&str, &Times, f64); 4] = [
-        ("raw day of one series", &with.questions.raw_day, 1.0),
-        ("p99 of one function over 24 h", &with.questions.function_day, 2.0),
-        ("p99 by function over the last hour, 200 functions", &with.questions.functions_hour, 10.0),
-        ("latest of all series", &with.questions.latest, 1.0),
-    ];
-    for (place, (what, times, most)) in questions.into_iter().enumerate() {
+    for (place, (what, times, most)) in questions(&with.questions).into_iter().enumerate() {
         report.line(format!("{what}, median"), times.median_ms(), "ms", Bound::AtMost(most));
         report.line(format!("{what}, best"), times.best_ms(), "ms", Bound::None);
         if let Some(theirs) = theirs.and_then(|theirs| theirs.get(place)) {
             report.line(format!("{what}, Prometheus, median"), theirs.median_ms(), "ms", Bound::None);
         }
     }
+    report.section("The same questions half an hour later, when that half hour lies in rows");
+    for (what, times, most) in questions(&with.questions_midway) {
+        report.line(format!("{what}, median"), times.median_ms(), "ms", Bound::AtMost(most));
+        report.line(format!("{what}, best"), times.best_ms(), "ms", Bound::None);
+    }
+}
+
+/// What is asked, how long the answers took, and how long they may take.
+fn questions(asked: &Questions) -> [(&'static str, &Times, f64); 4] {
+    [
+        ("raw day of one series", &asked.raw_day, 1.0),
+        ("p99 of one function over 24 h", &asked.function_day, 2.0),
+        ("p99 by function over the last hour, 200 functions", &asked.functions_hour, 10.0),
+        ("latest of all series", &asked.latest, 1.0),
+    ]
 }
 
 fn deleting(report: &mut Report, with: &OurHistograms) {

@@ -20,7 +20,7 @@ use std::{
 use clap::{Parser, ValueEnum};
 
 use self::{
-    load::{DAY, Grid},
+    load::{DAY, Grid, HOUR},
     prometheus::{Prometheus, Received},
     seed::Taken,
 };
@@ -80,6 +80,8 @@ struct OurHistograms {
     fine: ours::Filled,
     pinned_log: u64,
     questions: ours::Questions,
+    /// Half an hour later, when that half hour lies in rows.
+    questions_midway: ours::Questions,
     /// Slices in which an hour was deleted; `None` if the load is too short for one to expire.
     expired: Option<measure::Times>,
 }
@@ -169,8 +171,9 @@ impl OurHistograms {
         let fine = ours::fill(folder, Some(Grid::Fine), flushes)?;
         let pinned_log = ours::pinned_log(folder, Some(Grid::Fine))?;
         let questions = ours::ask(&fine)?;
+        let questions_midway = ours::ask(&ours::fill(folder, Some(Grid::Fine), flushes + HOUR / 2)?)?;
         let expired = if flushes >= ours::EXPIRES { Some(ours::expire(&fine)?) } else { None };
-        Ok(Self { coarse, fine, pinned_log, questions, expired })
+        Ok(Self { coarse, fine, pinned_log, questions, questions_midway, expired })
     }
 }
 

