@@ -13,6 +13,7 @@
 //! alerts       the alerts of a rule on passed-in time
 //! dry_run      what a rule would have done; testing: what it must do, as tests say
 //! recording    groups of rules, and rules that record
+//! objective    rules for what functions have promised
 //! prometheus   rule files of Prometheus, in and out
 //! ```
 //!
@@ -35,6 +36,7 @@ mod event;
 mod fingerprint;
 mod humanize;
 mod model;
+mod objective;
 #[cfg(feature = "config")]
 pub mod prometheus;
 mod recording;
@@ -54,6 +56,7 @@ pub use self::{
     event::{Event, EventKind, Reason},
     fingerprint::Fingerprint,
     model::{Coverage, Missing, Rule},
+    objective::{objective_group, objective_groups},
     recording::{Entry, Group, Recording},
     state::{Lifecycle, State},
     step::{Observed, Tick, remove, step},
