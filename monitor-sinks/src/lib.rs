@@ -4,6 +4,7 @@
 //! one transaction to one SQLite file. Queries open the same file read-only, in this process or in another one.
 //!
 //! ```text
+//! config    monitor.toml: a monitor without a line of code
 //! ask       PromQL over a store
 //! http      the HTTP interface of Prometheus, over any source of series
 //! runtime   Monitor, builder, background thread, schedule
@@ -37,6 +38,8 @@
 
 #[cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]
 pub mod ask;
+#[cfg(all(feature = "config", any(feature = "sqlite", feature = "sqlite-system")))]
+pub mod config;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 mod error;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]

@@ -31,7 +31,7 @@ use crate::{
     error,
     promql::{Error, Histogram, Labels, NAME, Reset, Select, Series, Source, is_stale, selector, stale},
     query::{Alias, Form},
-    store::{FULL_EVERY_US, Origin, Placed, StoredSeries},
+    store::{FULL_EVERY_US, Origin, Placed, SeriesInfo, StoredSeries},
 };
 
 /// How many slots there are, about.
@@ -475,14 +475,14 @@ fn end(series: &mut Series, at: i64) {
 }
 
 fn stored(key: &SeriesKey, service: &str) -> StoredSeries {
-    StoredSeries {
-        id: 0,
+    let info = SeriesInfo {
         name: key.name.clone(),
         kind: key.kind,
         unit: key.unit.clone(),
         service: key.service.clone().unwrap_or_else(|| service.to_owned()),
         labels: key.labels.iter().cloned().collect(),
-    }
+    };
+    StoredSeries { id: 0, info: Arc::new(info) }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod builder;
 #[cfg(feature = "host")]
 mod host;
 mod outage;
+mod plan;
 #[cfg(feature = "promql")]
 mod question;
 mod sampler;
@@ -26,7 +27,12 @@ use std::{fmt, path::Path, sync::Arc, thread::JoinHandle};
 
 use crossbeam_channel::{Sender, bounded};
 
-use self::thread::{Command, Reply};
+#[allow(unused_imports, reason = "there are builds without plans")]
+pub(crate) use self::plan::Plan;
+use self::{
+    plan::Renewal,
+    thread::{Command, Reply},
+};
 pub use self::{builder::Builder, source::Source};
 use crate::{
     error::{Error, Kind},
@@ -70,6 +76,8 @@ pub struct Monitor {
     commands: Sender<Command>,
     /// Gone once the thread was joined.
     thread: Option<JoinHandle<()>>,
+    /// Where settings come from that can change.
+    renewal: Option<Renewal>,
 }
 
 impl Monitor {
@@ -124,8 +132,8 @@ impl Monitor {
         self.stop()
     }
 
-    fn new(path: Arc<Path>, commands: Sender<Command>, thread: JoinHandle<()>) -> Self {
-        Self { store: Store::at(path), commands, thread: Some(thread) }
+    fn new(path: Arc<Path>, commands: Sender<Command>, thread: JoinHandle<()>, renewal: Option<Renewal>) -> Self {
+        Self { store: Store::at(path), commands, thread: Some(thread), renewal }
     }
 
     fn stop(&mut self) -> Result<(), Error> {

@@ -19,7 +19,7 @@ use rusqlite::Transaction;
 
 use super::{
     Source,
-    attendant::Attendance,
+    attendant::{Attendance, Invited},
     outage::Outage,
     sampler::{Samplers, caught},
     schedule::{Grid, Step, step_back},
@@ -44,6 +44,9 @@ const SLOW_CALLS_KEPT: usize = 4096;
 pub(super) enum Command {
     /// Drain now and answer when it is committed.
     Flush(Reply),
+    /// Drain, let others attend from now on, and answer.
+    #[allow(dead_code, reason = "there are builds without plans")]
+    Renew(Box<Invited>, Reply),
     /// Drain, close the store, answer and end.
     Stop(Reply),
 }
@@ -118,6 +121,10 @@ impl<S: Source> Worker<S> {
             };
             let stop = match inbox.recv_timeout(wait) {
                 Ok(Command::Flush(reply)) => self.flush(reply, inbox),
+                Ok(Command::Renew(invited, reply)) => {
+                    let _ = reply.send(self.renew(&invited));
+                    None
+                }
                 Ok(Command::Stop(reply)) => Some(reply),
                 Err(RecvTimeoutError::Timeout) => None,
                 // Every handle is gone without a word, which only a forgotten monitor does.
@@ -146,6 +153,9 @@ impl<S: Source> Worker<S> {
         {
             match command {
                 Command::Flush(reply) => waiting.push(reply),
+                Command::Renew(invited, reply) => {
+                    let _ = reply.send(self.renew(&invited));
+                }
                 Command::Stop(reply) => stop = Some(reply),
             }
         }
@@ -158,6 +168,17 @@ impl<S: Source> Worker<S> {
             self.tidy(TIDY_TIME);
         }
         stop
+    }
+
+    /// Lets others attend from now on, who take up what the ones before them have stored. If they cannot, these stay.
+    fn renew(&mut self, invited: &Invited) -> Result<(), Error> {
+        self.drain()?;
+        let successor = self.attendance.successor(invited, &mut self.writer, now_us())?;
+        self.attendance.close(now_us());
+        // What this cannot store is known to be open, and done again.
+        let _ = self.drain();
+        self.attendance.replace(successor);
+        Ok(())
     }
 
     /// Seals, rolls up and drops for a while. What fails is begun anew later.
