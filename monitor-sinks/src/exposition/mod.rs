@@ -205,7 +205,15 @@ fn quoted(text: &str) -> Result<(String, &str), String> {
 /// The number that `text` is.
 pub(crate) fn number_of(text: &str) -> Result<f64, String> {
     // The words for what is no finite number are read by the standard library as they are written by others.
-    text.parse().map_err(|_| format!("`{}` is no number; write one such as 17 or 2.5e3", shown(text)))
+    let number: f64 =
+        text.parse().map_err(|_| format!("`{}` is no number; write one such as 17 or 2.5e3", shown(text)))?;
+    if number.is_infinite() && text.contains(|c: char| c.is_ascii_digit()) {
+        return Err(format!(
+            "`{}` is beyond the largest number, 1.8e308; write +Inf or -Inf if that is meant",
+            shown(text)
+        ));
+    }
+    Ok(number)
 }
 
 /// Refuses what is no name of a metric.
@@ -271,6 +279,18 @@ mod tests {
         assert_eq!(Line::read("# EOF of what"), Ok(Line::Blank));
         assert_eq!(Line::read("#"), Ok(Line::Blank));
         assert_eq!(Line::read(" \r\n"), Ok(Line::Blank));
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_formats() {
+        for (text, wanted) in [("17", 17.0), ("-2.5e3", -2500.0), ("+Inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY)]
+        {
+            assert_eq!(number_of(text), Ok(wanted), "{text}");
+        }
+        assert!(number_of("NaN").unwrap().is_nan());
+        for (text, wanted) in [("1e999", "beyond"), ("-1e999", "beyond"), ("", "no number"), ("1,5", "no number")] {
+            assert!(number_of(text).unwrap_err().contains(wanted), "{text}");
+        }
     }
 
     #[test]

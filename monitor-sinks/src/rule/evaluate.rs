@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    promql::{Data, Labels, Query, Source, Value},
+    promql::{Data, Labels, Prepared, Query, Source, Value},
 };
 
 /// The elements of the result of a rule: their labels, without the name of the metric, and their values.
@@ -34,6 +34,27 @@ pub type Elements = BTreeMap<Labels, f64>;
 /// If the expression has no answer or takes longer than until `deadline`, two elements have the same labels, or the
 /// function of the rule panics ([`Error::is_of_rule`]).
 pub fn evaluate(rule: &Rule, source: &dyn Source, at_ms: i64, deadline: Option<Instant>) -> Result<Elements, Error> {
+    ask(rule, |source| Query::new(source, rule.question()), source, at_ms, deadline)
+}
+
+/// As [`evaluate`], with the expression of the rule as it was read before.
+pub(super) fn evaluate_read(
+    rule: &Rule,
+    question: &Prepared,
+    source: &dyn Source,
+    at_ms: i64,
+    deadline: Option<Instant>,
+) -> Result<Elements, Error> {
+    ask(rule, |source| question.ask(source), source, at_ms, deadline)
+}
+
+fn ask<'a>(
+    rule: &Rule,
+    query: impl FnOnce(&'a dyn Source) -> Query<'a>,
+    source: &'a dyn Source,
+    at_ms: i64,
+    deadline: Option<Instant>,
+) -> Result<Elements, Error> {
     if let Condition::Closure(_, Closure(decide)) = rule.condition() {
         let view = View::new(source, at_ms);
         let decided = catch_unwind(AssertUnwindSafe(|| decide(&view)));
@@ -43,7 +64,7 @@ pub fn evaluate(rule: &Rule, source: &dyn Source, at_ms: i64, deadline: Option<I
             None => Ok(decided.map(|holds| (Labels::empty(), f64::from(u8::from(holds)))).into_iter().collect()),
         };
     }
-    let query = Query::new(source, rule.question());
+    let query = query(source);
     let query = if let Some(deadline) = deadline { query.deadline(deadline) } else { query };
     let answer = query.at(at_ms).map_err(|error| Error::rule(rule.name(), error))?;
     elements(answer.into_data()).map_err(|message| Error::rule(rule.name(), message))

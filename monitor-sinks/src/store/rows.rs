@@ -28,7 +28,7 @@ pub(super) const LINGER_US: i64 = 120_000_000;
 pub(super) const NEVER: i64 = -9_000_000_000_000_000_000;
 
 /// The fewest and the most spare slots that are made at once.
-const SPARE: std::ops::RangeInclusive<i64> = 2..=64;
+const SPARE: std::ops::RangeInclusive<i64> = 2..=32;
 
 /// Free slots that are kept for the next flushes; more than that were needed once, when sealing was held up.
 const KEPT: i64 = 1_024;

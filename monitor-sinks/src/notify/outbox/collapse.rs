@@ -12,6 +12,9 @@ pub(super) struct Waiting {
     pub(super) not_before_ms: i64,
     /// On its way, by this process or by another one.
     pub(super) leased: bool,
+    /// It was on its way, and nobody knows whether it has arrived: who sent it was killed, perhaps. It must be sent again
+    /// under its own name, so that a receiver that has it can tell.
+    pub(super) uncertain: bool,
 }
 
 /// Rows of one incident that one row can stand for.
@@ -27,7 +30,7 @@ pub(super) enum Fold {
 pub(super) fn folds(rows: &[Waiting]) -> Vec<Fold> {
     let mut incidents: Vec<(&str, &str, Vec<&Waiting>)> = Vec::new();
     let mut places = std::collections::HashMap::new();
-    for row in rows.iter().filter(|row| !row.leased && tells_of_an_incident(row.kind)) {
+    for row in rows.iter().filter(|row| !row.uncertain && tells_of_an_incident(row.kind)) {
         let place = *places.entry((&row.sequence, &row.incident)).or_insert_with(|| {
             incidents.push((&row.sequence, &row.incident, Vec::new()));
             incidents.len() - 1
@@ -72,6 +75,7 @@ mod tests {
             kind: *kind,
             not_before_ms: 0,
             leased: *leased,
+            uncertain: *leased,
         };
         kinds.iter().enumerate().map(row).collect()
     }

@@ -53,7 +53,10 @@ pub fn due(connection: &Connection, lane: Lane<'_>, owner: &str, now_ms: i64) ->
         heads.truncate(usize::from(!is_on_its_way));
     } else if lane.digest {
         let on_their_way = rows.iter().filter(|row| row.leased).count();
-        heads = calm(connection, heads, lane.channel, on_their_way, now_ms)?;
+        // What may have arrived already is sent again under its own name.
+        let (again, fresh): (Vec<_>, Vec<_>) = heads.into_iter().partition(|row| row.uncertain);
+        heads = again;
+        heads.extend(calm(connection, fresh, lane.channel, on_their_way, now_ms)?);
     }
     heads.truncate(lane.room);
     heads.iter().map(|row| lease(connection, row.id, lane.channel, owner, now_ms)).collect()
@@ -73,6 +76,7 @@ fn waiting(connection: &Connection, channel: &str, now_ms: i64) -> rusqlite::Res
             kind: kind(row.get_ref(3)?.as_str()?)?,
             not_before_ms: row.get(4)?,
             leased: row.get::<_, Option<i64>>(5)?.is_some_and(|until| is_ahead(until, now_ms)),
+            uncertain: row.get::<_, Option<i64>>(5)?.is_some(),
         })
     })?;
     rows.collect()
@@ -182,7 +186,15 @@ fn bundle(connection: &Connection, rows: &[Waiting], channel: &str, now_ms: i64)
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     supersede(connection, &ids, id, now_ms)?;
     let (sequence, incident) = (digest.fingerprint.clone(), digest.incident_key());
-    Ok(Some(Waiting { id, sequence, incident, kind: Kind::Digest, not_before_ms: now_ms, leased: false }))
+    Ok(Some(Waiting {
+        id,
+        sequence,
+        incident,
+        kind: Kind::Digest,
+        not_before_ms: now_ms,
+        leased: false,
+        uncertain: false,
+    }))
 }
 
 fn lease(connection: &Connection, id: i64, channel: &str, owner: &str, now_ms: i64) -> rusqlite::Result<Message> {

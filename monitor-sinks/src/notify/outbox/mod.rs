@@ -132,11 +132,11 @@ pub fn renew(connection: &Connection, owner: &str, now_ms: i64) -> rusqlite::Res
     Ok(())
 }
 
-/// Gives back the leases of `owner`, or all of them: for who knows that no other process sends, because it holds the only
+/// Lets the leases of `owner` lapse, or all of them: for who knows that no other process sends, because it holds the only
 /// lease of the store, those of a process that was killed need not lapse first.
 pub fn release(connection: &Connection, owner: Option<&str>) -> rusqlite::Result<()> {
     connection.execute(
-        "UPDATE outbox SET lease_owner = NULL, lease_until_ms = NULL
+        "UPDATE outbox SET lease_until_ms = 0
          WHERE state = 'pending' AND lease_owner IS NOT NULL AND (?1 IS NULL OR lease_owner = ?1)",
         [owner],
     )?;

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     super::{
-        evaluate::{Elements, evaluate, observed},
+        evaluate::{Elements, evaluate, evaluate_read, observed},
         event::Event,
         model::Rule,
         step::{Observed, Tick, step},
@@ -17,6 +17,7 @@ use super::{
     tracked::Tracked,
 };
 use crate::{
+    error::Error,
     promql::{Labels, Prepared, Reach, Source},
     util::report,
 };
@@ -53,6 +54,8 @@ impl Limits {
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) rule: Rule,
+    /// Its expression, if it has one.
+    question: Option<Prepared>,
     pub(super) alerts: BTreeMap<Labels, Tracked>,
     /// Why it could not be evaluated the last time.
     pub(super) failure: Option<String>,
@@ -84,6 +87,7 @@ pub(super) enum Turn {
 impl Live {
     pub(super) fn new(rule: Rule, pace: Pace) -> Self {
         Self {
+            question: Prepared::new(&rule.question()).ok(),
             rule,
             alerts: BTreeMap::new(),
             failure: None,
@@ -99,7 +103,14 @@ impl Live {
 
     /// What it needs of a source. Of a function nobody knows.
     pub(super) fn reach(&self) -> Reach {
-        Prepared::new(self.rule.expr()).map_or(Reach { names: None, back: Some(0) }, |prepared| prepared.reach())
+        self.question.as_ref().map_or(Reach { names: None, back: Some(0) }, Prepared::reach)
+    }
+
+    fn evaluate(&self, source: &dyn Source, at_ms: i64, deadline: Option<Instant>) -> Result<Elements, Error> {
+        match &self.question {
+            Some(question) => evaluate_read(&self.rule, question, source, at_ms, deadline),
+            None => evaluate(&self.rule, source, at_ms, deadline),
+        }
     }
 
     pub(super) const fn is_due(&self, now: Now) -> bool {
@@ -114,8 +125,7 @@ impl Live {
     /// Evaluates it, takes all its alerts on, and plans the next time.
     pub(super) fn run(&mut self, source: &dyn Source, now: Now, pace: Pace) -> (Happened, Turn) {
         let begun = Instant::now();
-        let found =
-            catch_unwind(AssertUnwindSafe(|| evaluate(&self.rule, source, now.at_ms, begun.checked_add(DEADLINE))));
+        let found = catch_unwind(AssertUnwindSafe(|| self.evaluate(source, now.at_ms, begun.checked_add(DEADLINE))));
         let found = match found {
             Ok(found) => found.map_err(|error| error.to_string()),
             Err(_) => Err(format!("rule `{}`: it panicked", self.rule.name())),
