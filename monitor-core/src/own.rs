@@ -40,6 +40,18 @@ pub static BACKGROUND_PANICS: Counter = Counter::own("monitored_background_panic
 
 /// Times that settings were to be read anew and could not be; the old ones stayed.
 pub static CONFIG_RELOAD_FAILURES: Counter = Counter::own("monitored_config_reload_failures_total");
+/// Notifications that a channel took.
+pub static SENT_NOTIFICATIONS: Counter = Counter::own("monitored_notifications_total").tags(&[("outcome", "sent")]);
+
+/// Attempts to deliver a notification that failed and are made again.
+pub static FAILED_NOTIFICATIONS: Counter = Counter::own("monitored_notifications_total").tags(&[("outcome", "failed")]);
+
+/// Notifications that a channel will never take.
+pub static PARKED_NOTIFICATIONS: Counter = Counter::own("monitored_notifications_total").tags(&[("outcome", "parked")]);
+
+/// Notifications that were given up because their channel did not deliver for a day.
+pub static EXPIRED_NOTIFICATIONS: Counter =
+    Counter::own("monitored_notifications_total").tags(&[("outcome", "expired")]);
 
 /// Counts a value that was left out.
 #[cold]

@@ -38,8 +38,6 @@ struct Real {
 
 impl Real {
     fn start(program: &Path, folder: &Path, address: SocketAddr, receiver: &Receiver) -> Self {
-        // Debian's build looks for its own templates in a place of the system; without a package that owns the place
-        // they are beside the program.
         let config = format!(
             "route: {{receiver: test, group_by: [alertname], group_wait: 1s, group_interval: 1s}}\n\
              receivers: [{{name: test, webhook_configs: [{{url: '{}'}}]}}]\n",

@@ -20,6 +20,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use monitor_core::own;
 use rusqlite::Connection;
 
 use super::{
@@ -176,6 +177,7 @@ impl Notifier {
         for message in turn.due {
             self.offer(message);
         }
+        turn.notes.iter().for_each(count);
         turn.notes
     }
 
@@ -240,6 +242,16 @@ impl Notifier {
         if returned.outcome.result.is_ok() || !returned.was_given_up {
             self.outcomes.push(returned.outcome);
         }
+    }
+}
+
+fn count(note: &Note) {
+    match note {
+        Note::Sent { .. } => own::SENT_NOTIFICATIONS.add(1_u64),
+        Note::Failed { .. } => own::FAILED_NOTIFICATIONS.add(1_u64),
+        Note::Parked { .. } => own::PARKED_NOTIFICATIONS.add(1_u64),
+        Note::Expired { .. } => own::EXPIRED_NOTIFICATIONS.add(1_u64),
+        Note::Failing { .. } | Note::Recovered { .. } => {}
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use monitor_sinks::notify::{
-    Channel, Kind, Message,
+    Channel, Class, Kind, Message,
     notifier::Notifier,
     outbox::{self, Note},
 };
@@ -90,9 +90,28 @@ impl Post {
         self.until(|note| matches!(note, Note::Sent { .. }))
     }
 
+    /// Waits until a message has been sent or refused.
+    pub(crate) fn wait(&self) {
+        self.woken.recv_timeout(PATIENCE).unwrap();
+    }
+
     pub(crate) fn states(&self) -> Vec<(String, String, u64)> {
         outbox::counts(&self.connection).unwrap()
     }
+}
+
+/// Sends to a peer that does not answer as it should: it takes `least`, and no more than the time that there is. The least
+/// of three attempts counts, because the machine may be busy with other tests.
+pub(crate) fn keeps_its_deadline(channel: &mut impl Channel, time: Duration, least: Duration) {
+    let attempt = |_| {
+        let begin = Instant::now();
+        let refusal = channel.send(&message(Kind::Firing, "f00d"), begin + time).unwrap_err();
+        assert_eq!(refusal.class, Class::Transient, "{refusal}");
+        assert!(begin.elapsed() >= least, "{:?}: {refusal}", begin.elapsed());
+        begin.elapsed()
+    };
+    let took = (0..3).map(attempt).min().unwrap();
+    assert!(took < time + OVERSHOOT, "{took:?}");
 }
 
 /// A request as it came.

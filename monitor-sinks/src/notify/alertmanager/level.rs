@@ -3,7 +3,7 @@
 //! It is told states and not changes: each alert that fires, again and again, with an end that is moved along; each that
 //! is over, for a while. So whatever it forgets, or does not get, is made up for by the next time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde_json::{Value, json};
 
@@ -81,10 +81,10 @@ impl Level {
                 .is_none_or(|before| (before.started_ms, before.ended_ms) != (told.started_ms, told.ended_ms))
         });
         for (labels, mut told) in before {
-            if !self.alerts.contains_key(&labels) {
+            if let Entry::Vacant(entry) = self.alerts.entry(labels) {
                 is_news |= told.ended_ms.is_none();
                 told.ended_ms.get_or_insert(now_ms);
-                self.alerts.insert(labels, told);
+                entry.insert(told);
             }
         }
         if is_news {

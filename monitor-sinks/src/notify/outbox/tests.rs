@@ -366,7 +366,7 @@ fn a_recipient_who_is_refused_does_not_cost_the_others_the_message() {
 fn nobody_hears_of_a_beginning_after_the_end() {
     let mut rig = Rig::new();
     rig.queue(Kind::Firing, "a", 1);
-    let grey = Refusal::transient("451 later").retry_after(Duration::from_secs(600));
+    let grey = Refusal::transient("451 later").retry_after(Duration::from_mins(10));
     rig.tick(|_| Ok(Receipt::new("250 ok").except("grey@x", grey.clone())));
     rig.queue(Kind::Resolved, "a", 1);
     assert_eq!(keys(&rig.tick(taken)), ["a.1.resolved.0"]);
@@ -408,7 +408,7 @@ fn rows_that_are_done_are_removed_after_a_week_and_others_are_not() {
 /// that are killed between sending and marking, and clocks that step.
 #[test]
 fn whatever_fails_no_message_is_lost_and_none_is_out_of_order() {
-    for seed in 1..=20 {
+    for seed in 1..=8 {
         let mut random = Random(seed * 7_919);
         let mut rig = Rig::new();
         rig.digest = seed % 2 == 0;
@@ -425,7 +425,7 @@ fn whatever_fails_no_message_is_lost_and_none_is_out_of_order() {
                 };
                 rig.queue(kind, &format!("{alert}"), incident);
             }
-            rig.now_ms += SECOND * random.below(5) as i64;
+            rig.now_ms += SECOND * [0, 1, 2, 3, 4][random.below(5)];
             rig.connection.execute_batch("BEGIN").unwrap();
             let due = rig.due();
             if random.below(5) == 0 {
