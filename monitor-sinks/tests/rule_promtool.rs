@@ -22,7 +22,8 @@ use monitor_sinks::{
     },
 };
 
-const EVERY: i64 = 14;
+/// In seconds.
+const EVERY: u64 = 14;
 const STEPS: usize = 120;
 /// As many rules are in one file.
 const BATCH: usize = 25;
@@ -39,7 +40,9 @@ fn every_transition_is_at_the_instant_at_which_promtool_has_it() {
         let mut tests =
             format!("rule_files: [rules.yml]\nevaluation_interval: {EVERY}s\ntests:\n- interval: {EVERY}s\n");
         tests.push_str("  input_series:\n");
-        cases.iter().for_each(|case| case.write_series(&mut tests));
+        for case in &cases {
+            case.write_series(&mut tests);
+        }
         tests.push_str("  alert_rule_test:\n");
         for case in &cases {
             transitions += case.write_expected(&mut tests);
@@ -147,15 +150,15 @@ impl Case {
         let memory = self.memory();
         let mut states: BTreeMap<Labels, State> = BTreeMap::new();
         let mut transitions = 0;
-        for at in 0..=STEPS as i64 {
-            let wall_ms = at * EVERY * 1000;
+        for at in 0..=STEPS {
+            let wall_ms = instant(at);
             let elements = evaluate(&self.rule, &memory, wall_ms, None).unwrap();
-            let interval_ms = EVERY as u64 * 1000;
+            let interval_ms = EVERY * 1000;
             let tick = Tick { wall_ms, elapsed_ms: if at == 0 { 0 } else { interval_ms }, interval_ms };
             for (labels, seen) in observed(&self.rule, &elements, states.keys()) {
                 transitions += step(&self.rule, states.entry(labels).or_default(), seen, tick).len();
             }
-            let _ = writeln!(tests, "  - eval_time: {}s\n    alertname: {}", at * EVERY, self.rule.name());
+            let _ = writeln!(tests, "  - eval_time: {}ms\n    alertname: {}", wall_ms, self.rule.name());
             let firing: Vec<(&Labels, &State)> = states.iter().filter(|(_, state)| state.is_active()).collect();
             tests.push_str(if firing.is_empty() { "" } else { "    exp_alerts:\n" });
             for (labels, state) in firing {
@@ -178,8 +181,8 @@ impl Case {
     fn memory(&self) -> Memory {
         let mut memory = Memory::new();
         for (labels, points) in &self.series {
-            for (at, point) in (0..).zip(points) {
-                let time = at * EVERY * 1000;
+            for (at, point) in points.iter().enumerate() {
+                let time = instant(at);
                 match point {
                     Point::Value(value) => memory.push(labels, time, *value),
                     Point::Stale => memory.push(labels, time, stale()),
@@ -189,6 +192,11 @@ impl Case {
         }
         memory
     }
+}
+
+/// The instant of an evaluation, in milliseconds.
+fn instant(at: usize) -> i64 {
+    i64::try_from(at as u64 * EVERY * 1000).unwrap()
 }
 
 /// Runs of values that stay, with gaps, ends and not-a-numbers in between.

@@ -139,7 +139,9 @@ impl History {
         if let Condition::Closure(..) = rule.condition() {
             for at in 0..steps {
                 let elements = evaluate(rule, source, history.instant(at), None)?;
-                elements.into_iter().for_each(|(labels, value)| history.put(labels, at, value));
+                for (labels, value) in elements {
+                    history.put(labels, at, value);
+                }
             }
             return Ok(history);
         }
@@ -162,7 +164,7 @@ impl History {
     }
 
     fn instant(&self, at: usize) -> i64 {
-        self.from_ms + at as i64 * self.step_ms
+        self.from_ms + i64::try_from(at).unwrap_or(0) * self.step_ms
     }
 
     fn put(&mut self, labels: Labels, at: usize, value: f64) {

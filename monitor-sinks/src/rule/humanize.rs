@@ -124,6 +124,7 @@ fn digits(value: f64) -> String {
 }
 
 /// Go's `printf` with one value: a text with one of `%f`, `%.2f`, `%e`, `%g`, `%d`, `%s`, `%v`, and `%%`.
+#[allow(clippy::needless_pass_by_value, reason = "what the templates give to filters")]
 fn printf(value: Value, format: &str) -> Result<String, Error> {
     let (mut out, mut rest, mut is_used) = (String::new(), format, false);
     while let Some(at) = rest.find('%') {

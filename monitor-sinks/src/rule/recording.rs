@@ -144,8 +144,8 @@ mod tests {
         let recording = Recording::new("dc:up:sum", "sum by (dc) (up)").label("dc", "2").label("team", "x");
         recording.check().unwrap();
         let recorded = recording.evaluate(&memory, 0).unwrap();
-        assert_eq!(recorded[0].0.to_string(), r#"{__name__="dc:up:sum", dc="2", team="x"}"#);
-        assert_eq!(recorded[0].1, 2.0);
+        let named = recorded.iter().map(|(labels, value)| format!("{labels} {value}"));
+        assert_eq!(named.collect::<Vec<_>>(), [r#"{__name__="dc:up:sum", dc="2", team="x"} 2"#]);
         let twice = Recording::new("x", "up").label("host", "c").evaluate(&memory, 0).unwrap_err();
         assert!(twice.to_string().contains("tell them apart"), "{twice}");
     }

@@ -176,16 +176,17 @@ fn exponent(number: f64, precision: usize, form: char) -> String {
 fn shortest(number: f64, digits: usize, form: char) -> String {
     let scientific = format!("{number:.*e}", digits - 1);
     let power: i32 = scientific.split_once('e').and_then(|(_, power)| power.parse().ok()).unwrap_or(0);
-    let trimmed = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
+    let trimmed = |text: &str| {
+        let is_whole = !text.contains('.');
+        if is_whole { text.to_owned() } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
     };
-    if power < -4 || power >= digits as i32 {
+    let most = i32::try_from(digits).unwrap_or(i32::MAX);
+    if power < -4 || power >= most {
         let text = exponent(number, digits - 1, form);
         let (digits, power) = text.split_once(form).unwrap_or((&text, ""));
         return format!("{}{form}{power}", trimmed(digits));
     }
-    trimmed(&format!("{number:.*}", (digits as i32 - 1 - power).max(0) as usize))
+    trimmed(&format!("{number:.*}", (most - 1 - power).max(0) as usize))
 }
 
 /// With a comma between thousands.
@@ -212,7 +213,7 @@ mod tests {
             (".1f", 93.25, "93.2"),
             (".2f", -0.005, "-0.01"),
             ("", 2.5, "2.5"),
-            ("08.2f", -3.14159, "-0003.14"),
+            ("08.2f", -2.71928, "-0002.72"),
             (">8.1f", 2.25, "     2.2"),
             ("^7.0f", 5.0, "   5   "),
             ("*<6.1f", 1.0, "1.0***"),

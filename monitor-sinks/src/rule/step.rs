@@ -293,9 +293,8 @@ fn verdict(condition: &Condition, severity: Severity, value: f64) -> Verdict {
         Condition::Levels(levels) => {
             levels.iter().find(|level| level.severity == severity).map_or(Verdict::Clear, of_level)
         }
-        Condition::Present(_) => Verdict::Fires,
         Condition::Closure(..) if value == 0.0 => Verdict::Clear,
-        Condition::Closure(..) => Verdict::Fires,
+        Condition::Present(_) | Condition::Closure(..) => Verdict::Fires,
     }
 }
 

@@ -3,6 +3,8 @@
 //! The usual kind is understood: a value or a label, through functions that make numbers readable. Conditions, loops,
 //! variables and queries are not; a text that has them is refused as a whole, so that none goes out half translated.
 
+use std::fmt::Write;
+
 use crate::{
     promql::syntax::{is_label_name, quote, unquote},
     rule::{model::Rule, seed, template::selects},
@@ -31,7 +33,7 @@ pub(super) fn from_go(text: &str) -> Result<String, String> {
             )
         })?;
         let dash = |trims: bool| if trims { "-" } else { "" };
-        out.push_str(&format!("{{{{{} {translated} {}}}}}", dash(trim.0), dash(trim.1)));
+        let _ = write!(out, "{{{{{} {translated} {}}}}}", dash(trim.0), dash(trim.1));
         rest = after;
     }
     out.push_str(&literal(rest));
@@ -52,7 +54,7 @@ pub(super) fn to_go(text: &str, rule: &Rule, severity: &str) -> Result<String, S
         let shown = inner.trim_matches('-').trim();
         let refused = || format!("`{{{{ {shown} }}}}` cannot be said in a template of Prometheus");
         let translated = to_pipeline(shown, rule, severity).ok_or_else(refused)?;
-        out.push_str(&format!("{{{{ {translated} }}}}"));
+        let _ = write!(out, "{{{{ {translated} }}}}");
         rest = after;
     }
     out.push_str(rest);

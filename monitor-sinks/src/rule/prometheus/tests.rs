@@ -6,7 +6,7 @@ use crate::{
 };
 use std::time::Duration;
 
-const FILE: &str = r#"
+const FILE: &str = r"
 groups:
 - name: host
   interval: 30s
@@ -27,7 +27,7 @@ groups:
   - alert: HighCpu
     expr: cpu > 60
     labels: {severity: warning, level: 2}
-"#;
+";
 
 fn rule(entry: &Entry) -> &Rule {
     match entry {

@@ -35,6 +35,7 @@ fn an_alert_fires_when_its_time_is_up_and_resolves_when_that_of_keeping_is() {
 
 #[test]
 fn the_lifecycle_is_told_apart() {
+    use Lifecycle::*;
     let rule = high().held_for(seconds(1)).keep_firing(seconds(1));
     let mut state = State::default();
     let mut seen = Vec::new();
@@ -42,7 +43,6 @@ fn the_lifecycle_is_told_apart() {
         step(&rule, &mut state, Observed::Value(value), SECOND);
         seen.push(state.lifecycle);
     }
-    use Lifecycle::*;
     assert_eq!(seen, [Inactive, Pending, Firing, Recovering, Resolved, Inactive, Pending, Inactive]);
     assert_eq!(state.incident, 1);
 }
@@ -141,7 +141,7 @@ fn too_many_changes_are_told_as_one_thing() {
     let happened = run(&high(), &square);
     assert_eq!(happened.iter().filter(|(_, kind)| *kind == EventKind::Flapping).count(), 1);
     assert_eq!(happened[6..8], [(6, EventKind::Fired), (6, EventKind::Flapping)]);
-    let quiet: Vec<Option<f64>> = square.into_iter().chain([Some(60.0); 3_700]).collect();
+    let quiet: Vec<Option<f64>> = square.into_iter().chain(std::iter::repeat_n(Some(60.0), 3_700)).collect();
     assert_eq!(run(&high(), &quiet).last(), Some(&(39 + 3_600, EventKind::Calm)));
 }
 
@@ -199,7 +199,7 @@ impl Scenario {
 
     fn tick(&mut self) -> Tick {
         let mut elapsed_ms = 900 + self.random.below(200) as u64;
-        self.wall_ms += elapsed_ms as i64;
+        self.wall_ms += elapsed_ms.cast_signed();
         match self.random.below(30) {
             0 => self.wall_ms += 3_600_000,
             1 => self.wall_ms -= 7_200_000,

@@ -66,6 +66,7 @@ struct File {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names, reason = "the words of promtool")]
 struct Test {
     #[serde(rename = "name")]
     _name: Option<String>,
@@ -294,9 +295,9 @@ impl<'a> Running<'a> {
         if found == expected {
             return Ok(());
         }
-        let show = |alerts: &Shown| match alerts.is_empty() {
-            true => String::from("nothing"),
-            false => alerts.iter().map(|(labels, texts)| format!("{labels} {texts:?}")).collect::<Vec<_>>().join(", "),
+        let show = |alerts: &Shown| {
+            let shown: Vec<String> = alerts.iter().map(|(labels, texts)| format!("{labels} {texts:?}")).collect();
+            if shown.is_empty() { String::from("nothing") } else { shown.join(", ") }
         };
         Err(format!("{} at {}: expected {}, found {}", case.alertname, time(at_ms), show(&expected), show(&found)))
     }
