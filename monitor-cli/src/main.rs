@@ -2,13 +2,14 @@
 //!
 //! One word says what it does: `monitor agent` samples the machine into a metric store; `functions`, `sites` and `series`
 //! show what is in one, and `top` shows it while it is recorded; `query` and `sql` ask one; `export` and `import` take
-//! values out of one and into one; `backup`, `check` and `salvage` take care of one; `serve` lets clients of Prometheus ask
+//! values out of one and into one; `backup`, `check` and `salvage` take care of one; `rules` checks and tries alert rules, `alert` their channels; `serve` lets clients of Prometheus ask
 //! one; `promql-test` runs test scripts of PromQL; `completions` teaches a shell these words. What is printed is for
 //! people, but for what they ask to have as JSON; everything that went wrong goes to standard error. Scripts branch on the
 //! exit code, see `exit`.
 
 mod activity;
 mod agent;
+mod alert;
 mod arguments;
 mod care;
 mod colour;
@@ -24,6 +25,7 @@ mod instant;
 mod plot;
 mod promql_test;
 mod query;
+mod rules;
 mod series;
 mod serve;
 mod sites;
@@ -51,6 +53,8 @@ use self::{
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Agent(agent) => agent::run(&agent),
+        Command::Alert(alert) => alert::run(&alert),
+        Command::Rules(rules) => rules::run(&rules),
         Command::Backup(copy) => care::backup(&copy).map_err(Failure::Store),
         Command::Check(check) => care::check(&check).map_err(Failure::Store),
         Command::Salvage(copy) => care::salvage(&copy).map_err(Failure::Store),

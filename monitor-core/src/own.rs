@@ -40,6 +40,7 @@ pub static BACKGROUND_PANICS: Counter = Counter::own("monitored_background_panic
 
 /// Times that settings were to be read anew and could not be; the old ones stayed.
 pub static CONFIG_RELOAD_FAILURES: Counter = Counter::own("monitored_config_reload_failures_total");
+
 /// Notifications that a channel took.
 pub static SENT_NOTIFICATIONS: Counter = Counter::own("monitored_notifications_total").tags(&[("outcome", "sent")]);
 

@@ -1,6 +1,7 @@
 //! What can be said on the command line: a file for each command, and `window`, which several of them know.
 
 mod agent;
+mod alert;
 mod care;
 mod completions;
 mod export;
@@ -8,6 +9,7 @@ mod functions;
 mod import;
 mod promql_test;
 mod query;
+mod rules;
 mod series;
 mod serve;
 mod sites;
@@ -19,6 +21,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
     agent::Agent,
+    alert::{Alert, AlertTask, ChannelTest},
     care::{Check, Copy},
     completions::Completions,
     export::{Export, SQLITE},
@@ -26,6 +29,7 @@ pub(crate) use self::{
     import::Import,
     promql_test::PromqlTest,
     query::Query,
+    rules::{DryRun, Rules, Task as RuleTask},
     series::Series,
     serve::Serve,
     sites::Sites,
@@ -66,6 +70,12 @@ pub(crate) enum Command {
     /// List the series of a store with their newest values
     #[command(after_help = series::NOTES)]
     Series(Series),
+    /// Check alert rules, test them, try them on what is recorded, write them for Prometheus
+    #[command(after_help = rules::NOTES)]
+    Rules(Rules),
+    /// Try the channels that alerts are told through
+    #[command(after_help = alert::NOTES)]
+    Alert(Alert),
     /// Answer an expression of PromQL
     #[command(after_help = query::NOTES)]
     Query(Query),

@@ -3,9 +3,7 @@
 use super::{fault::hint, secret::Surroundings, table::Table};
 use crate::{
     error::Error,
-    notify::{
-        Channel, Command, Email, JsonFile, Secret, Severity, Stderr, Webhook, WebhookBuilder,
-    },
+    notify::{Channel, Command, Email, JsonFile, Secret, Severity, Stderr, Webhook, WebhookBuilder},
 };
 
 /// What a table becomes. Where there is a mistake, it was told.
@@ -25,12 +23,8 @@ const TYPES: [(&str, fn(&Table<'_>, Surroundings<'_>) -> Made); 9] = [
 ];
 
 /// Severities by name.
-pub(super) const SEVERITIES: [(&str, Severity); 4] = [
-    ("low", Severity::Low),
-    ("medium", Severity::Medium),
-    ("high", Severity::High),
-    ("critical", Severity::Critical),
-];
+pub(super) const SEVERITIES: [(&str, Severity); 4] =
+    [("low", Severity::Low), ("medium", Severity::Medium), ("high", Severity::High), ("critical", Severity::Critical)];
 
 /// The channel that a table describes.
 pub(super) fn channel(table: Table<'_>, around: Surroundings<'_>) -> Option<Box<dyn Channel>> {
@@ -70,7 +64,10 @@ fn email(table: &Table<'_>, around: Surroundings<'_>) -> Made {
     email = match (user, password) {
         (Some(user), Some(password)) => email.login(user.value, password),
         (Some(user), None) => {
-            table.fault(user.at, "there is a `username` but no password; add one of password, password_env, password_file");
+            table.fault(
+                user.at,
+                "there is a `username` but no password; add one of password, password_env, password_file",
+            );
             email
         }
         (None, Some(_)) => {

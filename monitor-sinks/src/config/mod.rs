@@ -41,7 +41,7 @@ use crate::{
     error::Error,
     host::HostSampling,
     notify::Channel,
-    rule::{Entry, Group, Rule},
+    rule::{Entry, Group, Rule, prometheus},
     runtime::Builder,
 };
 
@@ -69,6 +69,20 @@ pub struct Config {
     rules: Vec<Rule>,
     groups: Vec<Group>,
     channels: Vec<(String, Box<dyn Channel>)>,
+}
+
+/// The groups of rules of a file: of a `monitor.toml` if its name ends so, else of a rule file of Prometheus.
+///
+/// # Errors
+///
+/// If the file cannot be read, or anything in it is wrong, with the place. Secrets need not be there.
+pub fn rule_groups(path: impl AsRef<Path>) -> Result<Vec<Group>, Error> {
+    let path = path.as_ref();
+    if path.extension().is_some_and(|end| end == "toml") {
+        return Config::read_without_secrets(path).map(|config| config.groups);
+    }
+    let groups = prometheus::read(&path.display().to_string(), &file::content(path)?)?;
+    groups.iter().try_for_each(Group::check).map(|()| groups)
 }
 
 /// Names that rules may use without the file having them.

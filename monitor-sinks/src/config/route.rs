@@ -77,7 +77,10 @@ pub(super) fn lead(routes: &[Route<'_>], rules: &mut [Written<'_>], complain: im
         }
     }
     for (route, _) in routes.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken) {
-        complain(route.at, String::from("no rule takes this route; it looks at names and labels that rules give themselves"));
+        complain(
+            route.at,
+            String::from("no rule takes this route; it looks at names and labels that rules give themselves"),
+        );
     }
 }
 

@@ -18,12 +18,8 @@ const COMPARISONS: [(&str, Comparison); 6] = [
     ("not_equal_to", Comparison::NotEqual),
 ];
 
-const MISSING: [(&str, Missing); 4] = [
-    ("keep", Missing::Keep),
-    ("resolve", Missing::Resolve),
-    ("fire", Missing::Fire),
-    ("ignore", Missing::Ignore),
-];
+const MISSING: [(&str, Missing); 4] =
+    [("keep", Missing::Keep), ("resolve", Missing::Resolve), ("fire", Missing::Fire), ("ignore", Missing::Ignore)];
 
 /// A rule of the file, with what can be compared only when all of the file is known.
 pub(super) struct Written<'a> {

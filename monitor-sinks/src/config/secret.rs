@@ -26,7 +26,10 @@ impl Surroundings<'_> {
         let value = table.text(key);
         let (env, file) = (table.text_of(by_env.clone()), table.text_of(by_file.clone()));
         if [value, env, file].into_iter().flatten().count() > 1 {
-            table.fault(table.place(key), format!("{} has several of {key}, {by_env} and {by_file}; keep one", table.name));
+            table.fault(
+                table.place(key),
+                format!("{} has several of {key}, {by_env} and {by_file}; keep one", table.name),
+            );
         }
         let read = match (value, env, file) {
             (Some(value), ..) => return Some(Secret::new(value.value)),

@@ -164,7 +164,14 @@ impl Attendance {
         now_us: i64,
     ) -> Result<Option<Box<dyn Attendant>>, Error> {
         let store = self.store.clone();
-        invited.open(Occasion { service: &self.service, interval: self.interval, store, writer, now_us, is_first: false })
+        invited.open(Occasion {
+            service: &self.service,
+            interval: self.interval,
+            store,
+            writer,
+            now_us,
+            is_first: false,
+        })
     }
 
     pub(super) fn replace(&mut self, successor: Option<Box<dyn Attendant>>) {
@@ -225,8 +232,7 @@ impl Figures {
     /// Lets somebody else count on.
     fn go_on(&mut self) {
         let counted = self.keys.iter().zip(&self.values);
-        self.before =
-            counted.map(|(key, value)| if key.kind == MetricKind::Counter { *value } else { 0.0 }).collect();
+        self.before = counted.map(|(key, value)| if key.kind == MetricKind::Counter { *value } else { 0.0 }).collect();
     }
 
     pub(super) fn samples(&self) -> impl Iterator<Item = Placed<'_>> {

@@ -184,8 +184,14 @@ impl Builder {
         let mut writer = Writer::open(path, settings, now_us)?;
         let path = writer.path().clone();
         let (store, interval) = (Store::at(path.clone()), self.interval);
-        let attendance =
-            self.invited.attend(Occasion { service: &service, interval, store, writer: &mut writer, now_us, is_first: true })?;
+        let attendance = self.invited.attend(Occasion {
+            service: &service,
+            interval,
+            store,
+            writer: &mut writer,
+            now_us,
+            is_first: true,
+        })?;
         if let Some(limit) = self.max_series {
             monitor_core::set_total_series_limit(limit);
         }

@@ -29,11 +29,11 @@ use crossbeam_channel::{Sender, bounded};
 
 #[allow(unused_imports, reason = "there are builds without plans")]
 pub(crate) use self::plan::Plan;
+pub use self::{builder::Builder, source::Source};
 use self::{
     plan::Renewal,
     thread::{Command, Reply},
 };
-pub use self::{builder::Builder, source::Source};
 use crate::{
     error::{Error, Kind},
     query::Query,
