@@ -89,6 +89,7 @@ const SINKS: &[Row] = &[
     ("ask", &["error", "util", "store", "query", "promql"]),
     ("rule", &["error", "util", "promql", "notify", "store", "ask"]),
     ("runtime", &["error", "util", "store", "query", "host", "ask", "rule", "notify"]),
+    ("config", &["error", "util", "store", "promql", "host", "rule", "notify", "runtime"]),
 ];
 
 const CLI: &[Row] = &[
@@ -110,6 +111,9 @@ const CLI: &[Row] = &[
     ("promql_test", &["exit", "arguments"]),
     ("table", &[]),
     ("plot", &["table"]),
+    ("alert", &["instant", "exit", "failure", "arguments"]),
+    ("rules", &["duration", "instant", "exit", "failure", "arguments", "table"]),
+    ("alerts", &["instant", "exit", "arguments", "table"]),
     ("functions", &["instant", "colour", "filter", "exit", "failure", "arguments", "activity", "table"]),
     ("query", &["exit", "failure", "arguments", "table", "plot"]),
     ("series", &["instant", "exit", "failure", "arguments", "table", "plot"]),

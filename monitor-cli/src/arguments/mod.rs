@@ -2,6 +2,7 @@
 
 mod agent;
 mod alert;
+mod alerts;
 mod care;
 mod completions;
 mod export;
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use self::{
     agent::Agent,
     alert::{Alert, AlertTask, ChannelTest},
+    alerts::{Ack, Alerts, Explain, Silence, Unsilence},
     care::{Check, Copy},
     completions::Completions,
     export::{Export, SQLITE},
@@ -76,6 +78,21 @@ pub(crate) enum Command {
     /// Try the channels that alerts are told through
     #[command(after_help = alert::NOTES)]
     Alert(Alert),
+    /// List the alerts of which something is going on
+    #[command(after_help = alerts::NOTES)]
+    Alerts(Alerts),
+    /// Say why an alert is as it is
+    #[command(after_help = alerts::NOTES)]
+    Explain(Explain),
+    /// Take care of an alert, so that it is not told again for a while
+    #[command(after_help = alerts::NOTES)]
+    Ack(Ack),
+    /// Have nobody told of some alerts for a while
+    #[command(after_help = alerts::NOTES)]
+    Silence(Silence),
+    /// End a silence
+    #[command(after_help = alerts::NOTES)]
+    Unsilence(Unsilence),
     /// Answer an expression of PromQL
     #[command(after_help = query::NOTES)]
     Query(Query),

@@ -16,8 +16,11 @@ pub(super) fn run(files: &[PathBuf], json: bool) -> Exit {
     let mut exit = Exit::Done;
     for path in files {
         let found = rule_groups(path);
-        let mistakes: Vec<String> =
-            found.as_ref().err().map(|error| error.to_string().lines().map(str::to_owned).collect()).unwrap_or_default();
+        let mistakes: Vec<String> = found
+            .as_ref()
+            .err()
+            .map(|error| error.to_string().lines().map(str::to_owned).collect())
+            .unwrap_or_default();
         let entries: Vec<Entry> = found.unwrap_or_default().into_iter().flat_map(|group| group.entries).collect();
         let alerts = entries.iter().filter(|entry| matches!(entry, Entry::Alert(_))).count();
         let records = entries.len() - alerts;

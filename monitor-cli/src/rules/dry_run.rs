@@ -59,8 +59,14 @@ pub(super) fn run(arguments: &DryRun, json: bool) -> Result<Exit, Failure> {
     let _ = if json {
         all.iter().try_for_each(|tried| writeln!(out, "{}", object(tried)))
     } else {
-        writeln!(out, "from {} to {}, every {}", instant::shown(from), instant::shown(to), duration::shown(arguments.every))
-            .and_then(|()| write_tables(&all, &mut out))
+        writeln!(
+            out,
+            "from {} to {}, every {}",
+            instant::shown(from),
+            instant::shown(to),
+            duration::shown(arguments.every)
+        )
+        .and_then(|()| write_tables(&all, &mut out))
     };
     Ok(Exit::Done)
 }
@@ -68,7 +74,8 @@ pub(super) fn run(arguments: &DryRun, json: bool) -> Result<Exit, Failure> {
 /// The rules that are to be tried.
 fn rules(arguments: &DryRun) -> Result<Vec<Rule>, Failure> {
     let entries = rule_groups(&arguments.config)?.into_iter().flat_map(|group| group.entries);
-    let rules: Vec<Rule> = entries.filter_map(|entry| if let Entry::Alert(rule) = entry { Some(*rule) } else { None }).collect();
+    let rules: Vec<Rule> =
+        entries.filter_map(|entry| if let Entry::Alert(rule) = entry { Some(*rule) } else { None }).collect();
     let Some(name) = &arguments.rule else { return Ok(rules) };
     match rules.iter().find(|rule| rule.name() == name) {
         Some(rule) => Ok(vec![rule.clone()]),

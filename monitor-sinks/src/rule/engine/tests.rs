@@ -370,7 +370,7 @@ fn silences_and_acknowledgements_reach_the_program_from_outside() {
 
 #[test]
 fn an_alert_that_depends_on_another_is_not_told_in_the_same_second_nor_after_a_restart() {
-    let down = Rule::new("down").when("1 - up").above(0.0);
+    let down = Rule::new("down").when("1 - up").above(0.5);
     let slow = Rule::new("slow").when("took").above(1.0).depends_on("down");
     // Whichever comes first.
     for rules in [[down.clone(), slow.clone()], [slow, down]] {

@@ -3,11 +3,9 @@
 //! What is asked for is left in the store; the program that records to it takes note at its next evaluation, and it waits
 //! there if no program does.
 
-mod arguments;
-
 use std::{
     io::{self, Write},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use monitor_sinks::{
@@ -16,11 +14,11 @@ use monitor_sinks::{
 };
 use serde_json::{Value, json};
 
-pub(crate) use self::arguments::{Ack, Alerts, Explain, Silence, Unsilence};
 use crate::{
+    arguments::{Ack, Alerts, Explain, Silence, Unsilence},
     exit::Exit,
     instant,
-    table::{self, shown},
+    table::{self, Cell, shown},
 };
 
 /// Lists alerts. Whether there are some is told by the exit code to nobody: that is no failure.
@@ -45,7 +43,11 @@ pub(crate) fn explain(explain: &Explain) -> Result<Exit, Error> {
     let _ = if explain.json {
         let events: Vec<Value> = explained.events.iter().map(event_object).collect();
         let (rule, reasons) = (&explained.rule, &explained.reasons);
-        writeln!(out, "{}", json!({"alert": object(&explained.alert), "rule": rule, "reasons": reasons, "events": events}))
+        writeln!(
+            out,
+            "{}",
+            json!({"alert": object(&explained.alert), "rule": rule, "reasons": reasons, "events": events})
+        )
     } else {
         let alert = &explained.alert;
         let head = [
@@ -55,7 +57,7 @@ pub(crate) fn explain(explain: &Explain) -> Result<Exit, Error> {
         let reasons = explained.reasons.iter().map(|reason| format!("  {reason}"));
         let events = explained.events.iter().map(|event| {
             let text = if event.text.is_empty() { String::new() } else { format!(": {}", event.text) };
-            format!("{}  {}{text}", instant::text(event.at), event.kind)
+            format!("{}  {}{text}", instant::shown(event.at), event.kind)
         });
         let lines = head.into_iter().chain(reasons).chain(events);
         lines.map(|line| table::escaped(line.chars())).try_for_each(|line| writeln!(out, "{line}"))
@@ -67,7 +69,8 @@ pub(crate) fn explain(explain: &Explain) -> Result<Exit, Error> {
 pub(crate) fn ack(ack: &Ack) -> Result<Exit, Error> {
     let until = SystemTime::now() + ack.lasts;
     Store::open_read_only(&ack.db)?.ack(ack.alert, who(ack.by.as_ref()), &ack.note, Some(until))?;
-    say(&format!("alert {} is acknowledged until {}", ack.alert, instant::text(until)));
+    let (alert, end) = (ack.alert.to_string(), instant::shown(until));
+    say(ack.json, &format!("alert {alert} is acknowledged until {end}"), &json!({"acknowledged": alert, "until": end}));
     Ok(Exit::Done)
 }
 
@@ -76,15 +79,17 @@ pub(crate) fn silence(silence: &Silence) -> Result<Exit, Error> {
     let until = silence.lasts.map(|lasts| SystemTime::now() + lasts);
     let by = who(silence.by.as_ref());
     let id = Store::open_read_only(&silence.db)?.silence(&silence.alerts, until, by, &silence.comment)?;
-    let end = until.map_or_else(|| String::from("none of them is active"), instant::text);
-    say(&format!("silence {id}: nobody is told of {} until {end}", silence.alerts));
+    let end = until.map_or_else(|| String::from("none of them is active"), instant::shown);
+    let object = json!({"silence": id, "alerts": silence.alerts, "until": until.map(instant::shown)});
+    say(silence.json, &format!("silence {id}: nobody is told of {} until {end}", silence.alerts), &object);
     Ok(Exit::Done)
 }
 
 /// Ends a silence.
 pub(crate) fn unsilence(unsilence: &Unsilence) -> Result<Exit, Error> {
     Store::open_read_only(&unsilence.db)?.unsilence(unsilence.id)?;
-    say(&format!("silence {} ends at the next evaluation", unsilence.id));
+    let id = unsilence.id;
+    say(unsilence.json, &format!("silence {id} ends at the next evaluation"), &json!({"ended": id}));
     Ok(Exit::Done)
 }
 
@@ -92,19 +97,19 @@ fn write_table(alerts: &[Alert], out: &mut impl Write) -> io::Result<()> {
     let head = ["alert", "rule", "labels", "state", "severity", "value", "since", "told"].map(str::to_owned);
     let row = |alert: &Alert| {
         let value = alert.value.map_or_else(String::new, |value| value.to_string());
-        let text = |text: String| (shown(&text), false);
+        let text = |text: String| Cell::text(shown(&text));
         vec![
             text(alert.fingerprint.to_string()),
             text(alert.rule.clone()),
             text(labels(alert)),
             text(state(alert)),
             text(alert.severity.map_or_else(String::new, |severity| severity.to_string())),
-            (shown(&value), true),
-            text(instant::text(alert.since)),
+            Cell::number(shown(&value)),
+            text(instant::shown(alert.since)),
             text(alert.told.join(", ")),
         ]
     };
-    table::write(&head, alerts.iter().map(row).collect(), out)
+    table::write(&head, &alerts.iter().map(row).collect::<Vec<_>>(), out)
 }
 
 /// Where an alert is, and what lies over it.
@@ -133,8 +138,8 @@ fn object(alert: &Alert) -> Value {
         "state": alert.lifecycle.as_str(),
         "severity": alert.severity,
         "value": alert.value,
-        "since": instant::text(alert.since),
-        "started": alert.started.map(instant::text),
+        "since": instant::shown(alert.since),
+        "started": alert.started.map(instant::shown),
         "incident": alert.incident,
         "acknowledged_by": alert.acknowledged.as_ref().map(|ack| &ack.by),
         "silenced_by": alert.silenced_by,
@@ -147,7 +152,7 @@ fn object(alert: &Alert) -> Value {
 
 fn event_object(event: &AlertEvent) -> Value {
     json!({
-        "at": instant::text(event.at),
+        "at": instant::shown(event.at),
         "kind": event.kind,
         "severity": event.severity,
         "value": event.value,
@@ -162,6 +167,8 @@ fn who(by: Option<&String>) -> String {
     by.cloned().or_else(user).unwrap_or_else(|| String::from("somebody"))
 }
 
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+/// Says what was done, to people or to programs.
+fn say(is_json: bool, line: &str, object: &Value) {
+    let mut out = io::stdout();
+    let _ = if is_json { writeln!(out, "{object}") } else { writeln!(out, "{line}") };
 }

@@ -7,6 +7,21 @@ use monitor_sinks::rule::Fingerprint;
 
 use crate::duration;
 
+pub(super) const NOTES: &str = "\
+Alerts are listed of which something is going on: pending, firing, recovering, without data, flapping. What is asked of
+them is left in the store; the program that records to it takes note at its next evaluation, or when it starts again.
+
+Examples:
+  monitor alerts --db m.db
+  monitor explain --db m.db 0123456789abcdef0123456789abcdef
+  monitor ack --db m.db --for 2h --note 'on it' 0123456789abcdef0123456789abcdef
+  monitor silence --db m.db --for 30m 'high_cpu{host=\"a\"}'
+
+Exit codes:
+  0  done, be there alerts or not
+  1  the store cannot be read or written to
+  2  the arguments make no sense, there is no such alert, or no program with rules records to the store";
+
 /// What is going on.
 #[derive(Debug, Args)]
 pub(crate) struct Alerts {
@@ -57,6 +72,10 @@ pub(crate) struct Ack {
     /// What there is to say of it
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) note: String,
+
+    /// Print what was done as a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Nobody is told of some alerts for a while.
@@ -81,6 +100,10 @@ pub(crate) struct Silence {
     /// What for
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) comment: String,
+
+    /// Print what was done as a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The end of a silence.
@@ -93,4 +116,8 @@ pub(crate) struct Unsilence {
     /// The number of the silence, as `monitor silence` has printed it
     #[arg(value_name = "NUMBER")]
     pub(crate) id: i64,
+
+    /// Print what was done as a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
