@@ -73,6 +73,9 @@ pub(crate) fn examples() -> Outcome {
     for name in &names {
         let mut command = cargo(None);
         command.args(["run", "--release", "--locked", "--example", name]);
+        if name == "alerts" {
+            command.args(["--features", "rules"]);
+        }
         // This one watches the machine for a minute unless it is told otherwise.
         if name == "host" {
             command.args(["--", "5s"]);

@@ -197,7 +197,7 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
         ("[host]\nwithout = ['cpus']\n", "2:12: there is no family `cpus`; did you mean `cpu`?"),
         ("[host]\ntop = 50\n", "2:7: `top` must be a whole number from 0 to 32"),
         ("[[rule]]\nname = 'a'\n", "1:1: rule `a` has no `expr`; add one, such as expr = \"cpu_percent_total > 80\""),
-        ("[[rule]]\nname = 'a'\nexpr = 'rate(x[5m]) >'\n", "3:23: `expr`: "),
+        ("[[rule]]\nname = 'a'\nexpr = 'rate(x[5m]) >'\n", "3:22: `expr`: unexpected end"),
         (
             "[[rule]]\nname = 'a'\nexpr = \"\\\"\\\" + raet(x[5m]) > 1\"\n",
             "3:16: `expr`: unknown function `raet`; did you mean `rate`?",
@@ -266,7 +266,7 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
 fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
     let text = "[store]\npth = 'a'\n[[rule]]\nname = 'a'\nexpr = 'x >'\nfro = '1m'\n[channels.a]\ntype = 'x'\n[host]\ntop = 99\n";
     let places: Vec<String> = mistakes(text).iter().map(|line| line.split(": ").next().unwrap().to_owned()).collect();
-    assert_eq!(places, ["2:1", "5:11", "6:1", "8:8", "10:7"]);
+    assert_eq!(places, ["2:1", "5:12", "6:1", "8:8", "10:7"]);
 }
 
 #[test]
