@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Kind, Message, Severity};
+use super::{Kind, Message};
 use crate::util::time::rfc3339;
 
 /// One line: how bad, what state, what.
@@ -46,28 +46,10 @@ pub(super) fn time(ms: i64) -> String {
     rfc3339(ms.saturating_mul(1_000))
 }
 
-/// The start of a text, cut to `most` bytes, and a word that something is missing.
-pub(super) fn cut(text: &str, most: usize) -> String {
-    const MISSING: &str = "\n... (cut)";
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    format!("{}{MISSING}", &text[..text.floor_char_boundary(most.saturating_sub(MISSING.len()))])
-}
-
-/// What a severity is in fewer words than ours.
-pub(super) const fn color(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Low => "good",
-        Severity::Medium => "accent",
-        Severity::High => "warning",
-        Severity::Critical => "attention",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notify::Severity;
 
     #[test]
     fn a_message_is_read_from_its_first_line() {
@@ -79,12 +61,5 @@ mod tests {
         message.labels.insert(String::from("host"), String::from("h1"));
         let body = body(&message);
         assert!(body.starts_with("rule: high_cpu\nvalue: 95.5\nhost: h1\nbegan: 1970-01-01T00:00:00"), "{body}");
-    }
-
-    #[test]
-    fn a_long_text_is_cut_between_characters() {
-        assert_eq!(cut("abc", 3), "abc");
-        let long = cut(&"é".repeat(100), 51);
-        assert!(long.len() <= 51 && long.ends_with("(cut)"));
     }
 }

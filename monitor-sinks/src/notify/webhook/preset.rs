@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::notify::{
     Kind, Message, Secret, Severity,
-    plain::{body, color, cut, headline, time},
+    plain::{body, headline, time},
 };
 
 /// The most that a receiver takes, in bytes.
@@ -123,6 +123,25 @@ fn pagerduty(message: &Message, key: &Secret, action: &str) -> Value {
     })
 }
 
+/// The start of a text, cut to `most` bytes, and a word that something is missing.
+fn cut(text: &str, most: usize) -> String {
+    const MISSING: &str = "\n... (cut)";
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    format!("{}{MISSING}", &text[..text.floor_char_boundary(most.saturating_sub(MISSING.len()))])
+}
+
+/// What a severity is called among the colours of a card.
+const fn color(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Low => "good",
+        Severity::Medium => "accent",
+        Severity::High => "warning",
+        Severity::Critical => "attention",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,5 +195,12 @@ mod tests {
     fn the_keys_are_in_the_plain_form() {
         let json = parsed(&Format::Json, &Message::new(Kind::Firing, "high_cpu", "f00d")).remove(0);
         assert_eq!((&json["key"], &json["kind"]), (&json!("f00d.1.firing.0.@localhost"), &json!("firing")));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        let long = cut(&"é".repeat(100), 51);
+        assert!(long.len() <= 51 && long.ends_with("(cut)"));
     }
 }
