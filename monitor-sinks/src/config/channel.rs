@@ -3,20 +3,24 @@
 use super::{fault::hint, secret::Surroundings, table::Table};
 use crate::{
     error::Error,
-    notify::{Channel, Command, Email, JsonFile, Secret, Severity, Stderr, Webhook, WebhookBuilder},
+    notify::{
+        Alertmanager, AlertmanagerBuilder, Channel, Command, Email, JsonFile, Secret, Severity, Stderr, Webhook,
+        WebhookBuilder,
+    },
 };
 
 /// What a table becomes. Where there is a mistake, it was told.
 type Made = Option<Result<Box<dyn Channel>, Error>>;
 
 /// The types of channels.
-const TYPES: [(&str, fn(&Table<'_>, Surroundings<'_>) -> Made); 9] = [
+const TYPES: [(&str, fn(&Table<'_>, Surroundings<'_>) -> Made); 10] = [
     ("email", email),
     ("webhook", webhook),
     ("slack", slack),
     ("discord", discord),
     ("teams", teams),
     ("pagerduty", pagerduty),
+    ("alertmanager", alertmanager),
     ("command", command),
     ("file", file),
     ("stderr", stderr),
@@ -131,6 +135,20 @@ fn requests(table: &Table<'_>, around: Surroundings<'_>, mut webhook: WebhookBui
     webhook = least(table).into_iter().fold(webhook, WebhookBuilder::min_severity);
     webhook = timeout(table).into_iter().fold(webhook, WebhookBuilder::timeout);
     Some(webhook.build().map(boxed))
+}
+
+fn alertmanager(table: &Table<'_>, around: Surroundings<'_>) -> Made {
+    let url = table.needed_text("url", "\"http://127.0.0.1:9093\"");
+    let authorization = around.secret(table, "authorization");
+    let resend = table.duration("resend_every");
+    let timeout = timeout(table);
+    let mut alertmanager = Alertmanager::at(url?.value);
+    if let Some(authorization) = authorization {
+        alertmanager = alertmanager.header("Authorization", authorization);
+    }
+    alertmanager = resend.into_iter().fold(alertmanager, AlertmanagerBuilder::resend_every);
+    alertmanager = timeout.into_iter().fold(alertmanager, AlertmanagerBuilder::timeout);
+    Some(alertmanager.start().map(boxed))
 }
 
 fn command(table: &Table<'_>, around: Surroundings<'_>) -> Made {

@@ -18,7 +18,8 @@ use crate::{
 /// A way from rules to channels.
 pub(super) struct Route<'a> {
     at: usize,
-    matchers: Vec<Matcher>,
+    /// What it is for; nothing if that cannot be told.
+    matchers: Option<Vec<Matcher>>,
     pub(super) channels: Vec<Text<'a>>,
     least: Severity,
     repeat: Option<Duration>,
@@ -28,13 +29,17 @@ pub(super) struct Route<'a> {
 /// The route that a table describes.
 pub(super) fn route(table: Table<'_>) -> Route<'_> {
     let at = table.at;
-    let matchers = table.text("match").map_or_else(Vec::new, |text| {
-        selector(text.value).unwrap_or_else(|error| {
-            let message = format!("`match` does not say which rules: {error}; write `high_cpu` or `{{team=\"db\"}}`");
-            table.fault(text.place_of(error.position().unwrap_or((1, 1))), message);
-            Vec::new()
-        })
-    });
+    let matchers = table.text("match").map_or_else(
+        || Some(Vec::new()),
+        |text| {
+            let wrong = |error: crate::promql::Error| {
+                let message =
+                    format!("`match` does not say which rules: {error}; write `high_cpu` or `{{team=\"db\"}}`");
+                table.fault(text.place_of(error.position().unwrap_or((1, 1))), message);
+            };
+            selector(text.value).map_err(wrong).ok()
+        },
+    );
     let channels = table.texts("channels");
     if channels.is_empty() && !table.has("channels") {
         table.fault(at, "[[route]] has no `channels`; add some, such as channels = [\"ops\"]");
@@ -47,15 +52,20 @@ pub(super) fn route(table: Table<'_>) -> Route<'_> {
     Route { at, matchers, channels, least, repeat, group_by: has_groups.then_some(group_by) }
 }
 
+impl Route<'_> {
+    fn is_for(&self, subject: &Labels) -> bool {
+        let matchers = self.matchers.as_ref();
+        matchers.is_some_and(|matchers| matchers.iter().all(|matcher| matcher.matches_labels(subject)))
+    }
+}
+
 /// Leads rules to channels; complains of routes that no rule takes.
 pub(super) fn lead(routes: &[Route<'_>], rules: &mut [Written<'_>], complain: impl Fn(usize, String)) {
     let mut is_taken = vec![false; routes.len()];
     for written in rules {
         let subject = subject(&written.rule);
         let is_free = written.channels.is_empty();
-        let fitting: Vec<usize> = (0..routes.len())
-            .filter(|place| routes[*place].matchers.iter().all(|matcher| matcher.matches_labels(&subject)))
-            .collect();
+        let fitting: Vec<usize> = (0..routes.len()).filter(|place| routes[*place].is_for(&subject)).collect();
         for place in fitting {
             is_taken[place] = true;
             let route = &routes[place];
@@ -76,7 +86,8 @@ pub(super) fn lead(routes: &[Route<'_>], rules: &mut [Written<'_>], complain: im
             written.rule = rule;
         }
     }
-    for (route, _) in routes.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken) {
+    let idle = routes.iter().zip(is_taken).filter(|(route, is_taken)| !is_taken && route.matchers.is_some());
+    for (route, _) in idle {
         complain(
             route.at,
             String::from("no rule takes this route; it looks at names and labels that rules give themselves"),

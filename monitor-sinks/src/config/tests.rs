@@ -86,6 +86,11 @@ url_env = "NOT_SET_FOR_THIS_TEST"
 type = "pagerduty"
 routing_key = "abc"
 
+[channels.am]
+type = "alertmanager"
+url = "http://127.0.0.1:9"
+resend_every = "30s"
+
 [channels.script]
 type = "command"
 command = ["bin/page", "--team", "ops"]
@@ -139,7 +144,7 @@ fn everything_that_can_be_said_is_understood() {
     let groups: Vec<&str> = config.groups().iter().map(|group| group.name.as_str()).collect();
     assert_eq!(groups, [OWN_GROUP, "g"]);
     let channels: Vec<&str> = config.channel_names().collect();
-    assert_eq!(channels, ["chat", "err", "log", "mail", "own", "pager", "script"]);
+    assert_eq!(channels, ["am", "chat", "err", "log", "mail", "own", "pager", "script"]);
 
     let wanted = Rule::new("high_cpu")
         .when("avg_over_time(cpu_percent_total[1m])")
@@ -250,7 +255,10 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
             "[[route]]\nmatch = 'x'\nchannels = 'a'\n[channels.a]\ntype = 'stderr'\n",
             "1:1: no rule takes this route; it looks at names and labels that rules give themselves",
         ),
-        ("[[route]]\nmatch = 'x{'\nchannels = 'a'\n[channels.a]\ntype = 'stderr'\n", "2:1"),
+        (
+            "[[route]]\nmatch = 'x{'\nchannels = 'a'\n[channels.a]\ntype = 'stderr'\n",
+            "2:12: `match` does not say which rules",
+        ),
         ("rule_files = 'none.yml'\n", "1:14: cannot read "),
         ("rule_files = 'no*.yml'\n", "1:14: `no*.yml` names no file in "),
         ("rule = 5\n", "1:8: `rule` must be a list of tables; write [[rule]], not a whole number"),

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::Error,
     notify::{
-        self, Channel, Message, Receipt, Refusal,
+        self, Channel, Message, Receipt, Refusal, Watcher,
         notifier::{Notifier, Turn},
         outbox,
     },
@@ -61,13 +61,14 @@ pub(super) struct Alerts {
 struct Handed {
     channel: Arc<Mutex<Box<dyn Channel>>>,
     settings: notify::Settings,
+    watcher: Option<Watcher>,
     is_taken: Arc<AtomicBool>,
 }
 
 impl Handed {
     fn new(channel: impl Channel + 'static) -> Self {
-        let settings = channel.settings();
-        Self { channel: Arc::new(Mutex::new(Box::new(channel))), settings, is_taken: Arc::default() }
+        let (settings, watcher) = (channel.settings(), channel.watcher());
+        Self { channel: Arc::new(Mutex::new(Box::new(channel))), settings, watcher, is_taken: Arc::default() }
     }
 }
 
@@ -218,6 +219,8 @@ impl Invitation for Alerts {
             instance: self.instance.clone().unwrap_or_else(|| instance(occasion.service)),
             limits: Limits::USUAL,
         };
+        let watchers = self.channels.iter().filter_map(|(name, handed)| Some((name.clone(), handed.watcher.clone()?)));
+        let watchers = watchers.collect();
         let begun = Instant::now();
         let path = occasion.writer.path().clone();
         let failed = |error| Error::sqlite("prepare", &path, Duration::ZERO, error);
@@ -233,6 +236,7 @@ impl Invitation for Alerts {
         Ok(Box::new(Running {
             engine,
             notifier,
+            watchers,
             turn: None,
             begun,
             next_row_us: Some(occasion.now_us),
@@ -313,6 +317,8 @@ impl fmt::Debug for Alerts {
 struct Running {
     engine: Engine,
     notifier: Notifier,
+    /// Those who hold what fires, by the names of their channels.
+    watchers: Vec<(String, Watcher)>,
     /// What the transaction that is open has taken from the outbox.
     turn: Option<Turn>,
     begun: Instant,
@@ -412,6 +418,9 @@ impl Attendant for Running {
     fn stored(&mut self, writer: &mut Writer, at_us: i64, has_written: bool) {
         self.flushed_us = at_us;
         self.engine.delivered();
+        for (channel, watcher) in &self.watchers {
+            watcher(self.engine.known_to(channel));
+        }
         if !has_written {
             return;
         }
