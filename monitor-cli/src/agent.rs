@@ -1,6 +1,6 @@
 //! `monitor agent`: samples the machine into a store until it is told to stop.
 
-use std::{io, io::Write, process, time::Duration};
+use std::{io, io::Write, path::Path, process, time::Duration};
 
 use monitor_sinks::{Monitor, config::Config};
 use serde_json::{Value as Json, json};
@@ -54,7 +54,7 @@ pub(crate) fn run(agent: &Agent) -> Result<Exit, Failure> {
 fn start(agent: &Agent) -> Result<Monitor, Failure> {
     let mut builder =
         Monitor::builder().service(&agent.service).flush_every(agent.flush.unwrap_or(agent.every.min(LONGEST_FLUSH)));
-    let mut samples = true;
+    let (mut samples, mut store) = (true, agent.db.clone());
     if let Some(path) = &agent.config {
         let config = Config::read_without_secrets(path)?;
         if let (Some(db), Some(own)) = (&agent.db, config.store_path()) {
@@ -62,7 +62,12 @@ fn start(agent: &Agent) -> Result<Monitor, Failure> {
             return Err(Failure::Usage(format!("--db is {db}, and {path} names the store {own}; leave one out")));
         }
         samples = !config.says_host();
+        store = store.or_else(|| config.store_path().map(Path::to_owned));
         builder = builder.config(path);
+    }
+    if store.is_none() {
+        let cure = "name one with --db FILE, or in the [store] of a monitor.toml with --config FILE";
+        return Err(Failure::Usage(format!("there is no store to record to; {cure}")));
     }
     if let Some(db) = &agent.db {
         builder = builder.sqlite(db);

@@ -79,6 +79,12 @@ fn test_files_of_promtool_pass_or_say_what_was_instead() {
     write(folder.path(), "rules.yml", YAML);
     let good = write(folder.path(), "units.yml", UNITS);
     assert!(printed(&monitor(&["rules", "test", &good])).contains("units.yml: 1 passed, 0 failed"));
+    // Rules of a monitor.toml are tested in the same way.
+    write(folder.path(), "good.toml", GOOD);
+    let own = UNITS.replace("rules.yml", "good.toml").replace("SlowQueue", "slow_queue");
+    let own = write(folder.path(), "own.yml", &own);
+    let output = monitor(&["rules", "test", &own]);
+    assert!(output.status.success(), "{output:?}");
     let bad = write(folder.path(), "bad.yml", &UNITS.replace("3m", "0m"));
     let output = monitor(&["rules", "test", &bad, &good]);
     let said = String::from_utf8(output.stdout).unwrap();
@@ -119,7 +125,7 @@ fn rules_are_tried_on_what_is_recorded_also_with_other_thresholds() {
     assert_eq!(told["incidents"][0]["from_seconds"], 1_700_000_120.0);
     assert_eq!(told["incidents"][0]["to_seconds"], 1_700_000_300.0);
     let text = dry_run(&[]);
-    assert!(text.contains("slow_queue") && text.contains("180s"), "{text}");
+    assert!(text.contains("slow_queue") && text.contains("  3m  "), "{text}");
     let swept = dry_run(&["--rule", "slow_queue", "--sweep", "4,10,25", "--json"]);
     let firings: Vec<Json> =
         swept.lines().map(|line| serde_json::from_str::<Json>(line).unwrap()["firings"].clone()).collect();

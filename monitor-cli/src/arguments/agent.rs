@@ -21,7 +21,7 @@ Exit codes:
 #[derive(Debug, Args)]
 pub(crate) struct Agent {
     /// The file to record to; it is created if it does not exist. A monitor.toml may name it instead
-    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
 
     /// A monitor.toml: what it says of the store and the machine counts in place of these options; its rules are

@@ -32,7 +32,7 @@ pub(crate) enum Task {
     /// Say whether rules are sound, and what is wrong where if they are not
     #[command(after_help = NOTES)]
     Check(Files),
-    /// Run test files of rules, in the format of promtool
+    /// Run test files in the format of promtool; their `rule_files` may name a monitor.toml as well
     #[command(after_help = NOTES)]
     Test(Files),
     /// Show what rules would have done on what is recorded, also with other thresholds

@@ -10,6 +10,9 @@ use crate::{error::Error, util::distance::nearest};
 /// More mistakes than this are counted and not told: they have one cause.
 const MOST: usize = 30;
 
+/// More names than this are not listed.
+const LISTED: usize = 20;
+
 /// The mistakes of one file so far.
 pub(super) struct Faults<'a> {
     /// How messages call the file.
@@ -55,10 +58,12 @@ impl<'a> Faults<'a> {
 pub(super) fn hint<'a>(wanted: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match nearest(wanted, known.clone(), 1)[..] {
         [name] => format!("; did you mean `{name}`?"),
-        _ => match known.collect::<Vec<_>>()[..] {
-            [] => String::new(),
-            ref all => format!("; there are {}", all.join(", ")),
-        },
+        _ => {
+            let all: Vec<&str> = known.collect();
+            let more = if all.len() > LISTED { " and others" } else { "" };
+            let listed = all[..all.len().min(LISTED)].join(", ");
+            if all.is_empty() { String::new() } else { format!("; there are {listed}{more}") }
+        }
     }
 }
 

@@ -14,7 +14,10 @@ use super::{
     fault::{Faults, hint},
     text::Text,
 };
-use crate::promql::syntax::{duration_text, parse_duration};
+use crate::{
+    promql::syntax::{duration_text, parse_duration},
+    util::distance::nearest,
+};
 
 /// A value with its place.
 type Value<'a> = Spanned<DeValue<'a>>;
@@ -67,7 +70,9 @@ impl<'a> Table<'a> {
     /// A text that must be there. `example` shows how it is written.
     pub(super) fn needed_text(&self, key: &'static str, example: &str) -> Option<Text<'a>> {
         let text = self.text(key);
-        if text.is_none() && self.entry(key).is_none() {
+        // One that is mistyped is told as such.
+        let is_mistyped = !nearest(key, self.entries.keys().map(|name| &**name.get_ref()), 1).is_empty();
+        if text.is_none() && !is_mistyped {
             self.fault(self.at, format!("{} has no `{key}`; add one, such as {key} = {example}", self.name));
         }
         text

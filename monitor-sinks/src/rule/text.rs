@@ -204,7 +204,7 @@ fn end_of_expression(text: &str) -> usize {
     let first = text.len() - text.trim_start().len();
     let ends = |word: &Word<'_>| word.at > first && (word.text == "," || is_clause(word.text));
     let known = words(text).find(ends).map(|word| word.at);
-    known.or_else(|| after_threshold(text)).unwrap_or(text.len())
+    known.into_iter().chain(after_threshold(text)).min().unwrap_or(text.len())
 }
 
 /// Where a word follows a threshold that is no clause, so that it is found to be a mistake there.

@@ -173,7 +173,8 @@ impl<S: Source> Worker<S> {
     /// Lets others attend from now on, who take up what the ones before them have stored. If they cannot, these stay.
     fn renew(&mut self, invited: &Invited) -> Result<(), Error> {
         self.drain()?;
-        let successor = self.attendance.successor(invited, &mut self.writer, now_us())?;
+        let successor = caught(|| self.attendance.successor(invited, &mut self.writer, now_us()));
+        let successor = successor.unwrap_or_else(|message| Err(Kind::Panicked { message }.into()))?;
         self.attendance.close(now_us());
         // What this cannot store is known to be open, and done again.
         let _ = self.drain();

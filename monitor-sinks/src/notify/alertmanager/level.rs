@@ -116,6 +116,7 @@ fn valid(names: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notify::Severity;
 
     const MINUTE: i64 = 60_000;
 

@@ -44,12 +44,23 @@ pub struct UnitReport {
 /// If a file cannot be read, or makes no sense; with the line.
 pub fn run_units(path: &Path) -> Result<UnitReport, Error> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let read_file = |name: &Path| {
-        let wrong = |error| Error::setting(format!("cannot read {}: {error}; check the path", name.display()));
-        fs::read_to_string(name).map_err(wrong)
-    };
-    let text = read_file(path)?;
-    run(&path.display().to_string(), &text, |name| read_file(&folder.join(name)))
+    run(&path.display().to_string(), &content(path)?, |name| read(name, &content(&folder.join(name))?))
+}
+
+/// Runs a unit-test file of promtool whose `rule_files` somebody else reads, so that rules can be tested that are not in
+/// files of Prometheus.
+///
+/// # Errors
+///
+/// As for [`run_units`].
+pub fn run_units_with(path: &Path, rules: impl Fn(&Path) -> Result<Vec<Group>, Error>) -> Result<UnitReport, Error> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    run(&path.display().to_string(), &content(path)?, |name| rules(&folder.join(name)))
+}
+
+fn content(path: &Path) -> Result<String, Error> {
+    let wrong = |error| Error::setting(format!("cannot read {}: {error}; check the path", path.display()));
+    fs::read_to_string(path).map_err(wrong)
 }
 
 #[derive(Deserialize)]
@@ -130,11 +141,11 @@ const EVERY: Duration = Duration::from_mins(1);
 /// The most evaluations of one test.
 const MOST_STEPS: i64 = 1_000_000;
 
-fn run(file: &str, text: &str, read_file: impl Fn(&str) -> Result<String, Error>) -> Result<UnitReport, Error> {
+fn run(file: &str, text: &str, rules: impl Fn(&str) -> Result<Vec<Group>, Error>) -> Result<UnitReport, Error> {
     let parsed: File = serde_saphyr::from_str(text).map_err(|error| yaml_error(file, &error))?;
     let mut groups = Vec::new();
     for name in &parsed.rule_files {
-        groups.extend(read(&name.value, &read_file(&name.value)?)?);
+        groups.extend(rules(&name.value)?);
     }
     let place = |group: &Group| parsed.group_eval_order.iter().position(|name| *name == group.name);
     groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX));
@@ -420,7 +431,7 @@ tests:
     fn report(tests: &str) -> Result<UnitReport, Error> {
         run("tests.yml", tests, |name| {
             assert_eq!(name, "rules.yml");
-            Ok(RULES.to_owned())
+            read(name, RULES)
         })
     }
 
