@@ -42,6 +42,8 @@ pub use monitor_sinks::{
 };
 #[cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use monitor_sinks::{Question, StoreSource};
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
+pub use monitor_sinks::{notify, rule};
 
 #[cfg(all(feature = "config", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use monitor_sinks::config;

@@ -3,8 +3,8 @@
 //! Each rule watches a series of its own, over windows of up to five minutes, with a flush and an evaluation each second. A
 //! third of the rules has the mean of a gauge over five minutes, a third the rate of a counter over five minutes, a third
 //! the value itself. Measured is the time that a flush takes beyond storing: taking the samples in, evaluating, deciding who
-//! is told. The time is that of the wall, so that a busy machine shows; the least and the median of a minute are printed, and
-//! the median is judged: 1,000 rules have 2 % of a core, 10,000 have 15 %.
+//! is told, in time of the processor where the system tells it (else of the wall). The least and the median of a minute are
+//! printed, and the median is judged: 1,000 rules have 2 % of a core, 10,000 have 15 %.
 
 use std::time::Duration;
 
@@ -59,14 +59,29 @@ fn measure(rules: usize) -> Vec<Duration> {
                 Sample { index, key, value, changed: true }
             })
         };
-        let cost = watch.flush(START + flush * 1_000, samples).expect("a flush");
+        let begun = busy();
+        watch.evaluate(START + flush * 1_000, samples());
         if flush > FILL {
-            costs.push(cost.rules);
+            costs.push(busy() - begun);
         }
+        watch.store(START + flush * 1_000, samples).expect("a flush");
     }
     let wanted = rules as u64 * (FILL + MEASURED).unsigned_abs();
     assert_eq!(watch.evaluations(), (wanted, 0), "every rule is evaluated at every flush");
     costs
+}
+
+/// How long this thread has been at work.
+#[cfg(target_os = "linux")]
+fn busy() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn busy() -> Duration {
+    static BEGUN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    BEGUN.elapsed()
 }
 
 fn key(name: &str, kind: MetricKind) -> SeriesKey {

@@ -150,7 +150,7 @@ fn check(path: &Path, inbox: &Path, said: &BTreeSet<(String, u64)>, kills: u64) 
     let connection = rusqlite::Connection::open(path).unwrap();
     let mut statement = connection
         .prepare(
-            "SELECT fingerprint, kind, incident, json_extract(labels, '$.job') FROM alert_event
+            "SELECT fingerprint, kind, alert_event.incident, json_extract(labels, '$.job') FROM alert_event
              JOIN alert_instance USING(fingerprint) WHERE kind IN ('fired', 'resolved')",
         )
         .unwrap();

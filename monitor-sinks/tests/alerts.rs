@@ -12,7 +12,7 @@ use std::{
 use common::{Feed, builder};
 use monitor_sinks::{
     Builder, Monitor, Store,
-    notify::{Channel, Kind, Message, Receipt, Refusal, Severity},
+    notify::{Channel, Kind, Message, Receipt, Refusal, Settings, Severity},
     rule::{Lifecycle, Rule},
 };
 
@@ -37,6 +37,12 @@ impl Channel for Slow {
             return Err(Refusal::transient("the test is over"));
         }
         self.0.send(message.clone()).map(|()| Receipt::new("taken")).map_err(|_| Refusal::transient("gone"))
+    }
+
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        settings.digest = false;
+        settings
     }
 }
 

@@ -248,9 +248,11 @@ impl Recent {
         let end = self.slots.partition_point(|&slot| slot <= to).min(lowest + kept.len()).max(begin);
         let slots = self.slots.range(begin.min(self.slots.len())..end.min(self.slots.len())).copied();
         let values = begin.min(end) - lowest.min(begin)..end - lowest.min(end);
-        let series = Series::new(labels);
+        let mut series = Series::new(labels);
         match &kept.values {
             Values::Floats(floats) => {
+                // In one go: rules read whole windows at every flush.
+                series.floats.reserve_exact(values.len());
                 let samples = slots.zip(floats.range(values).copied());
                 series.with_floats(samples.filter(|sample| sample.1.to_bits() != ABSENT.to_bits()))
             }
@@ -430,7 +432,7 @@ fn put<T: Clone>(values: &mut VecDeque<T>, place: usize, value: T, absent: T) {
 /// Drops the histogram that is not one of the newest any more, if it is none of those that are kept.
 fn thin(values: &mut VecDeque<Option<Arc<Histogram>>>, first: u64) {
     let Some(place) = values.len().checked_sub(DENSE + 1).filter(|&place| place > 0) else { return };
-    if (first + place as u64) % SPARSE != 0 {
+    if !(first + place as u64).is_multiple_of(SPARSE) {
         values[place] = None;
     }
 }

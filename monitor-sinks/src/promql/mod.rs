@@ -37,7 +37,7 @@ mod histogram;
 mod labels;
 mod matcher;
 mod memory;
-#[cfg(feature = "rules")]
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
 mod prepared;
 mod query;
 mod source;
@@ -45,9 +45,9 @@ pub(crate) mod syntax;
 pub mod testing;
 pub(crate) mod value;
 
-#[cfg(feature = "rules")]
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
 pub(crate) use self::labels::NAME;
-#[cfg(feature = "rules")]
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
 pub(crate) use self::prepared::{Prepared, Reach};
 pub use self::{
     builder::{Expression, metric, number},

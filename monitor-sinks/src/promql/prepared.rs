@@ -37,7 +37,9 @@ impl Prepared {
 
     /// A question to a source.
     pub(crate) fn ask<'a>(&self, source: &'a dyn Source) -> Query<'a> {
-        Query::read(source, &self.text, Arc::clone(&self.expr))
+        let mut query = Query::new(source, &*self.text);
+        query.expr = Some(Arc::clone(&self.expr));
+        query
     }
 
     /// What it needs.
@@ -60,13 +62,11 @@ impl Reach {
             Kind::Range { selector, range } => self.select(selector, back, Some(range)),
             Kind::Subquery { inner, range, at, offset, .. } => {
                 let back = millis(range).zip(millis(offset)).map(|(range, offset)| back + range + offset);
-                match back.filter(|_| at.is_none()) {
-                    Some(back) => self.add(inner, back),
-                    None => {
-                        self.back = None;
-                        self.add(inner, 0);
-                    }
+                let back = back.filter(|_| at.is_none());
+                if back.is_none() {
+                    self.back = None;
                 }
+                self.add(inner, back.unwrap_or(0));
             }
             kind => kind.children().for_each(|child| self.add(child, back)),
         }

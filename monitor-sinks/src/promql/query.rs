@@ -43,7 +43,7 @@ pub struct Query<'a> {
     source: &'a dyn Source,
     text: String,
     /// The text as an expression, if it has been read before.
-    expr: Option<Arc<Expr>>,
+    pub(super) expr: Option<Arc<Expr>>,
     lookback: Duration,
     subquery_step: Duration,
     max_text: usize,
@@ -78,12 +78,6 @@ impl<'a> Query<'a> {
             max_samples: 50_000_000,
             deadline: None,
         }
-    }
-
-    /// A question whose text was read before.
-    #[cfg(feature = "rules")]
-    pub(super) fn read(source: &'a dyn Source, text: &str, expr: Arc<Expr>) -> Self {
-        Self { expr: Some(expr), ..Self::new(source, text) }
     }
 
     /// How long a sample stands for its series; 5 minutes if not said, as in Prometheus.

@@ -1,10 +1,7 @@
 //! The way into the engine for measurements: rules over samples at times that are passed in, without a monitor's thread and
 //! clock.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 use monitor_core::Sample;
 
@@ -24,15 +21,6 @@ pub struct Watch {
     writer: Writer,
     engine: Engine,
     steady_ms: u64,
-}
-
-/// How long the parts of a flush took.
-#[derive(Debug, Clone, Copy)]
-pub struct Cost {
-    /// Taking the samples, evaluating the rules, deciding who is told.
-    pub rules: Duration,
-    /// Storing the samples, and what came of them.
-    pub store: Duration,
 }
 
 impl Watch {
@@ -55,7 +43,7 @@ impl Watch {
         let mut writer = Writer::open(path, settings, at_ms * 1_000)?;
         let settings = Settings {
             rules,
-            every: second,
+            every: Some(second),
             flush_every: second,
             recipients: Vec::new(),
             service: String::from("bench"),
@@ -71,33 +59,36 @@ impl Watch {
         Ok(Self { writer, engine, steady_ms: 0 })
     }
 
-    /// A flush at `at_ms`, a second after the one before.
+    /// The first half of a flush at `at_ms`, a second after the one before: takes the samples in, evaluates the rules, decides
+    /// who is told.
+    pub fn evaluate<'a>(&mut self, at_ms: i64, samples: impl Iterator<Item = Sample<'a>>) {
+        self.steady_ms += 1_000;
+        let moment = Moment { wall_ms: at_ms, steady_ms: self.steady_ms };
+        let connection = self.writer.connection().map(|connection| &*connection);
+        self.engine.flush(moment, connection, samples.map(|sample| Origin::App.sample(sample)));
+    }
+
+    /// The other half: stores the samples, and what came of them.
     ///
     /// # Errors
     ///
     /// As for a flush.
-    pub fn flush<'a, I: Iterator<Item = Sample<'a>>>(
+    pub fn store<'a, I: Iterator<Item = Sample<'a>>>(
         &mut self,
         at_ms: i64,
         samples: impl Fn() -> I,
-    ) -> Result<Cost, Error> {
-        self.steady_ms += 1_000;
-        let moment = Moment { wall_ms: at_ms, steady_ms: self.steady_ms };
-        let begun = Instant::now();
-        let samples = || samples().map(|sample| Origin::App.sample(sample));
+    ) -> Result<(), Error> {
         let Self { writer, engine, .. } = self;
-        engine.flush(moment, writer.connection().map(|connection| &*connection), samples());
         let is_unsaved = engine.is_unsaved(writer.generation(), false);
-        let rules = begun.elapsed();
         let mut write =
             |transaction: &rusqlite::Transaction<'_>, generation| engine.write(transaction, generation, false);
         let rider = is_unsaved.then_some(Rider { is_durable: false, write: &mut write });
-        writer.write_with(at_ms * 1_000, samples, &[], rider)?;
+        writer.write_with(at_ms * 1_000, || samples().map(|sample| Origin::App.sample(sample)), &[], rider)?;
         if is_unsaved {
             engine.committed(writer.generation(), false);
         }
         engine.delivered();
-        Ok(Cost { rules, store: begun.elapsed() - rules })
+        Ok(())
     }
 
     /// How many evaluations there have been, and how many of them failed.

@@ -212,7 +212,7 @@ impl Invitation for Alerts {
             notifier.channels().map(|name| Recipient { name: name.to_owned(), least: notifier.least(name) });
         let settings = engine::Settings {
             rules: self.rules.clone(),
-            every: self.every.unwrap_or(occasion.interval),
+            every: self.every,
             flush_every: occasion.interval,
             recipients: recipients.collect(),
             service: occasion.service.to_owned(),

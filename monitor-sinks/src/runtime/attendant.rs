@@ -122,6 +122,10 @@ pub(super) struct Attendance {
 }
 
 impl Attendance {
+    pub(super) const fn is_there(&self) -> bool {
+        self.attendant.is_some()
+    }
+
     pub(super) fn due_us(&mut self, now_us: i64) -> Option<i64> {
         self.guarded(|attendant| attendant.due_us(now_us)).flatten()
     }
@@ -139,9 +143,12 @@ impl Attendance {
         self.guarded(|attendant| attendant.wants(at_us, generation)).flatten()
     }
 
-    /// A panic in here rolls the transaction back.
+    /// A panic in here fails this flush, and none after it.
     pub(super) fn write(&mut self, transaction: &Transaction<'_>, at_us: i64, generation: u64) -> rusqlite::Result<()> {
-        self.attendant.as_mut().map_or(Ok(()), |attendant| attendant.write(transaction, at_us, generation))
+        let is_there = self.is_there();
+        let failed = || Err(rusqlite::Error::ToSqlConversionFailure("alerts panicked".into()));
+        let written = self.guarded(|attendant| attendant.write(transaction, at_us, generation));
+        written.unwrap_or_else(|| if is_there { failed() } else { Ok(()) })
     }
 
     pub(super) fn stored(&mut self, writer: &mut Writer, at_us: i64, has_written: bool) {

@@ -278,9 +278,11 @@ impl<S: Source> Worker<S> {
     fn end(mut self) -> Result<(), Error> {
         self.writer.set_patience(LAST_PATIENCE);
         self.samplers.sample_all(now_us());
-        // What comes of the last values is still told, for a while.
-        let _ = self.store();
-        self.attendance.close(now_us());
+        if self.attendance.is_there() {
+            // What comes of the last values is still told, for a while. If it cannot be stored, that is tried once more below.
+            let _ = self.store();
+            self.attendance.close(now_us());
+        }
         self.writer.end_with_next();
         match self.store() {
             Ok(()) => {

@@ -79,7 +79,7 @@ pub(crate) fn inspect_path(path: &Path) -> Result<bool, Error> {
 }
 
 /// Refuses what is no file, and a file that SQLite would be mistaken about: it takes a single byte for none.
-fn inspect_file(path: &Path, found: &fs::Metadata) -> Result<(), Error> {
+pub(super) fn inspect_file(path: &Path, found: &fs::Metadata) -> Result<(), Error> {
     let path = path.to_owned();
     match found.len() {
         _ if found.is_dir() => Err(Kind::IsFolder { path }.into()),
@@ -122,26 +122,6 @@ pub(crate) fn open_for_writing(path: &Path, patience: Duration) -> Result<Connec
              PRAGMA cache_size = -2048;",
         )
         .map_err(failed)?;
-    Ok(connection)
-}
-
-/// Opens a connection that writes beside the one that records, if there is one: what it writes stays in the log. The file
-/// itself is left to the next recording, because readers that find no writer read it past SQLite's locks.
-#[cfg(feature = "rules")]
-pub(crate) fn open_beside_writer(path: &Path, patience: Duration) -> Result<Connection, Error> {
-    match fs::metadata(path) {
-        Ok(found) => inspect_file(path, &found)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(Kind::NotFound { path: path.to_owned() }.into());
-        }
-        Err(error) => return Err(Error::io("open", path, error)),
-    }
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, patience)?;
-    identify(&connection, path, patience)?;
-    let prepared = connection
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-        .and_then(|_| connection.pragma_update(None, "wal_autocheckpoint", 0));
-    prepared.map_err(|error| Error::sqlite("open", path, patience, error))?;
     Ok(connection)
 }
 
@@ -222,7 +202,7 @@ fn open_immutable(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connection, Error> {
+pub(super) fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connection, Error> {
     let failed = |error| Error::sqlite("open", path, patience, error);
     // A connection stays on the thread that uses it, so that SQLite's own mutexes would only cost.
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|error| {
@@ -256,7 +236,7 @@ fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
 }
 
 /// Checks that the database is a store of a schema that this release knows; tells which.
-fn identify(connection: &Connection, path: &Path, patience: Duration) -> Result<i64, Error> {
+pub(super) fn identify(connection: &Connection, path: &Path, patience: Duration) -> Result<i64, Error> {
     let pragma = |name| {
         connection
             .pragma_query_value(None, name, |row| row.get::<_, i64>(0))

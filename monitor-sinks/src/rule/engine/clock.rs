@@ -22,6 +22,7 @@ pub(crate) struct Clock {
 
 /// A reading of the clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "each is of another clock, and all are in milliseconds")]
 pub(crate) struct Now {
     pub(crate) wall_ms: i64,
     pub(crate) steady_ms: u64,

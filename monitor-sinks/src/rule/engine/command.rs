@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::super::fingerprint::Fingerprint;
-use crate::{error::Error, store::schema};
+use crate::{error::Error, store::open_beside_writer};
 
 /// How long a command waits for a flush to be over.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub(super) enum Command {
 /// Leaves a command for the program that records to the store at `path`. Returns its number.
 pub(super) fn leave(path: &Path, command: &Command) -> Result<i64, Error> {
     let failed = |error| Error::sqlite("leave a command in", path, PATIENCE, error);
-    let mut connection = schema::open_beside_writer(path, PATIENCE)?;
+    let mut connection = open_beside_writer(path, PATIENCE)?;
     if !is_there(&connection).map_err(failed)? {
         return Err(Error::setting(format!(
             "no program with alert rules records to {}; give its monitor rules first",

@@ -59,16 +59,13 @@ pub(super) fn of_rule(rule: &Rule, failure: Option<&str>, instance: &str, now_ms
     message.ordinal = now_ms.unsigned_abs();
     message.severity = Severity::Medium;
     (message.started_ms, message.at_ms) = (now_ms, now_ms);
-    message.group = rule.name().to_owned();
-    match failure {
-        Some(failure) => {
-            message.title = format!("rule `{}` cannot be evaluated", rule.name());
-            message.text = format!("{failure}\nIts alerts stay as they are until it can be.");
-        }
-        None => {
-            message.title = format!("rule `{}` works again", rule.name());
-            message.text = String::from("Its alerts are evaluated again.");
-        }
+    rule.name().clone_into(&mut message.group);
+    if let Some(failure) = failure {
+        message.title = format!("rule `{}` cannot be evaluated", rule.name());
+        message.text = format!("{failure}\nIts alerts stay as they are until it can be.");
+    } else {
+        message.title = format!("rule `{}` works again", rule.name());
+        message.text = String::from("Its alerts are evaluated again.");
     }
     message
 }
@@ -125,6 +122,8 @@ fn text(message: &Message, note: &Note, notes: &[String]) -> String {
         }
         _ => {}
     }
-    notes.iter().for_each(|note| line(format_args!("note: {note}")));
+    for note in notes {
+        line(format_args!("note: {note}"));
+    }
     text
 }

@@ -74,8 +74,8 @@ const LOOKBACK_MS: i64 = 300_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) rules: Vec<Rule>,
-    /// How often rules are evaluated.
-    pub(crate) every: Duration,
+    /// How often rules are evaluated; at every flush if nothing is said.
+    pub(crate) every: Option<Duration>,
     /// How often there is a flush.
     pub(crate) flush_every: Duration,
     pub(crate) recipients: Vec<Recipient>,
@@ -130,13 +130,15 @@ impl Engine {
     ) -> rusqlite::Result<Self> {
         table::create(connection)?;
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let every = millis(settings.every).max(1);
-        let pace = Pace { every, slack: millis(settings.flush_every).min(every) / 2, limits: settings.limits };
+        let every = millis(settings.every.unwrap_or(settings.flush_every)).max(1);
+        // A flush may come early, by itself by a little, or by as much as one that is asked for.
+        let slack = if settings.every.is_some() { millis(settings.flush_every).min(every) / 2 } else { every };
+        let pace = Pace { every, slack, limits: settings.limits };
         let rules: Vec<Live> = settings.rules.into_iter().map(|rule| Live::new(rule, pace)).collect();
         let recent = recent(&rules, &settings.service, &store, moment);
         let mut engine = Self {
             pace,
-            is_faster: settings.every < settings.flush_every,
+            is_faster: settings.every.is_some_and(|every| every < settings.flush_every),
             recipients: settings.recipients,
             rules,
             orphans: Vec::new(),
@@ -380,7 +382,7 @@ impl Engine {
             || !self.queue.is_empty()
             || !self.orphans.is_empty()
             || self.rules.iter().any(|live| {
-                self.is_rule_unsaved(live, is_last)
+                Self::is_rule_unsaved(live, is_last)
                     || live.alerts.values().any(|alert| alert.is_unsaved(self.flushed_ms, is_last))
             })
     }
@@ -391,7 +393,7 @@ impl Engine {
     }
 
     /// Whether how a rule fares is to be written: when that changes, and now and then.
-    fn is_rule_unsaved(&self, live: &Live, is_last: bool) -> bool {
+    fn is_rule_unsaved(live: &Live, is_last: bool) -> bool {
         const EVERY_MS: u64 = 60_000;
         let Some(evaluated_ms) = live.evaluated_ms else { return live.saved.is_none() };
         live.saved.as_ref().is_none_or(|(saved_ms, failure)| {
@@ -417,7 +419,7 @@ impl Engine {
                 table::put_alert(transaction, live.rule.name(), alert)?;
             }
         }
-        let unsaved = self.rules.iter().filter(|live| is_new || self.is_rule_unsaved(live, is_last));
+        let unsaved = self.rules.iter().filter(|live| is_new || Self::is_rule_unsaved(live, is_last));
         let rows: Vec<RuleRow> = unsaved.map(row).collect();
         table::put_rules(transaction, &rows)?;
         if is_new || self.queue.silences {
@@ -435,7 +437,7 @@ impl Engine {
         let now = self.flushed_ms;
         self.orphans.clear();
         for place in 0..self.rules.len() {
-            let is_row_written = is_new || self.is_rule_unsaved(&self.rules[place], is_last);
+            let is_row_written = is_new || Self::is_rule_unsaved(&self.rules[place], is_last);
             let live = &mut self.rules[place];
             if is_row_written {
                 live.saved = Some((live.evaluated_ms.unwrap_or(0), live.failure.clone()));

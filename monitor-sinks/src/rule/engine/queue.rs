@@ -48,7 +48,7 @@ impl Queue {
     pub(super) fn tell(&mut self, rule: &Rule, alert: &Tracked, notes: &[Note]) {
         for note in notes {
             let message = message::of_alert(rule, alert, note, &self.instance);
-            self.extend(message, &note.channels);
+            self.extend(&message, &note.channels);
         }
     }
 
@@ -57,10 +57,11 @@ impl Queue {
         let named = rule.channel_names();
         let meant = recipients.iter().filter(|known| named.is_empty() || named.contains(&known.name));
         let channels: Vec<String> = meant.map(|known| known.name.clone()).collect();
-        self.extend(message::of_rule(rule, failure, &self.instance, now_ms), &channels);
+        let message = message::of_rule(rule, failure, &self.instance, now_ms);
+        self.extend(&message, &channels);
     }
 
-    fn extend(&mut self, message: Message, channels: &[String]) {
+    fn extend(&mut self, message: &Message, channels: &[String]) {
         for channel in channels {
             let mut message = message.clone();
             message.channel.clone_from(channel);

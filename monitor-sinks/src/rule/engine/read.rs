@@ -116,7 +116,8 @@ impl Store {
     pub fn alerts(&self) -> Result<Vec<Alert>, Error> {
         self.asked(|connection| {
             let mut alerts = load(connection, "WHERE is_live ORDER BY rule, labels", [])?;
-            alerts.retain(|alert| alert.lifecycle != Lifecycle::Inactive || alert.has_no_data || alert.is_flapping);
+            let is_over = |alert: &Alert| matches!(alert.lifecycle, Lifecycle::Inactive | Lifecycle::Resolved);
+            alerts.retain(|alert| !is_over(alert) || alert.has_no_data || alert.is_flapping);
             Ok(alerts)
         })
     }

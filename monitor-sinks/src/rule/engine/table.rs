@@ -31,6 +31,10 @@ CREATE TABLE IF NOT EXISTS alert_silence(
     id INTEGER PRIMARY KEY, matchers TEXT NOT NULL, until_us INTEGER, since_us INTEGER NOT NULL, made_by TEXT NOT NULL,
     comment TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS alert_command(id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL) STRICT;
+INSERT OR REPLACE INTO about(topic, text) VALUES('9 alerts',
+    'alert_rule has the rules, alert_instance each alert that there ever was, alert_event what happened to them, \
+alert_silence what nobody is told of, outbox the messages that wait or were sent. SELECT rule, labels, lifecycle, severity, \
+value FROM alert_instance WHERE is_live; shows what is going on.');
 ";
 
 /// Something that happened, to an alert or to a rule.

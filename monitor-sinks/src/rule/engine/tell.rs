@@ -49,7 +49,9 @@ pub(super) fn tell(
 ) -> Vec<Note> {
     let mut teller = Teller { rule, memory, recipients, now_ms, notes: Vec::new() };
     teller.forget_ack();
-    events.iter().for_each(|event| teller.event(event));
+    for event in events {
+        teller.event(event);
+    }
     teller.settle(events);
     teller.repeat(elapsed_ms);
     teller.notes

@@ -62,7 +62,7 @@ impl Rig {
         let recipient = |name: &str| Recipient { name: name.to_owned(), least: Severity::Low };
         let settings = Settings {
             rules: self.rules.clone(),
-            every: Duration::from_secs(1),
+            every: Some(Duration::from_secs(1)),
             flush_every: Duration::from_secs(1),
             recipients: vec![recipient("ops")],
             service: String::from("etl"),
@@ -208,7 +208,7 @@ fn a_clock_that_is_stepped_makes_no_alert_and_ends_none() {
     let windowed = Rule::new("rate").when("rate(rows_total[1m])").below(0.5).held_for(Duration::from_secs(45));
     let mean = Rule::new("mean").when("avg_over_time(queue[5m])").above(10.0);
     let mut rig = Rig::new([windowed, mean, queue().held_for(Duration::from_secs(60))]);
-    let mut second = |rig: &mut Rig, value: f64, rows: u64| {
+    let second = |rig: &mut Rig, value: f64, rows: u64| {
         rig.registry.count("rows_total", &[], rows);
         rig.hold("queue", value, 1);
     };
@@ -236,7 +236,7 @@ fn what_is_no_number_or_divided_by_nothing_ends_no_alert() {
     let ratio = Rule::new("ratio").when("errors / calls").above(0.5).clear_below(0.4);
     let rate = Rule::new("fall").when("rate(rows_total[1m])").below(0.0);
     let mut rig = Rig::new([ratio, rate]);
-    let mut set = |rig: &mut Rig, errors: f64, calls: f64| {
+    let set = |rig: &mut Rig, errors: f64, calls: f64| {
         rig.registry.gauge("errors", &[], errors);
         rig.registry.count("rows_total", &[], 3);
         rig.hold("calls", calls, 2);
