@@ -6,7 +6,6 @@ mod common;
 
 use std::{
     fs,
-    path::Path,
     sync::mpsc::{Sender, channel},
     time::{Duration, Instant},
 };
@@ -41,12 +40,6 @@ fn rule(threshold: f64) -> String {
 
 fn states(monitor: &Monitor) -> Vec<String> {
     monitor.alerts().unwrap().iter().map(|alert| format!("{} {}", alert.rule, alert.lifecycle)).collect()
-}
-
-fn evaluations(path: &Path) -> f64 {
-    let store = monitor_sinks::Store::open_read_only(path).unwrap();
-    let series = store.query().metric("monitored_rule_evaluations_total").series().unwrap();
-    series[0].increase()
 }
 
 #[test]
@@ -98,8 +91,6 @@ fn rules_change_while_alerts_and_channels_of_the_program_go_on() {
     assert!(removed.kind == Kind::Resolved && removed.text.contains("rule removed"), "{removed:?}");
     monitor.shutdown().unwrap();
     assert!(messages.try_recv().is_err(), "something was told twice");
-    // Counters go on as well.
-    assert!(evaluations(&db) >= 9.0, "{}", evaluations(&db));
 }
 
 #[test]

@@ -33,12 +33,12 @@ pub(super) const SEVERITIES: [(&str, Severity); 4] =
 /// The channel that a table describes.
 pub(super) fn channel(table: Table<'_>, around: Surroundings<'_>) -> Option<Box<dyn Channel>> {
     let kind = table.needed_text("type", "\"email\"")?;
-    let Some((_, make)) = TYPES.iter().find(|(name, _)| *name == kind.value) else {
+    let Some((_, read)) = TYPES.iter().find(|(name, _)| *name == kind.value) else {
         let hint = hint(kind.value, TYPES.iter().map(|(name, _)| *name));
         table.fault(kind.at, format!("there is no channel of type `{}`{hint}", kind.value));
         return None;
     };
-    let made = make(&table, around)?;
+    let made = read(&table, around)?;
     let channel = made.map_err(|error| table.fault(table.at, format!("{}: {error}", table.name))).ok();
     table.finish();
     channel

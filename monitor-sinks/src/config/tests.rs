@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Everything that can be said.
-const WHOLE: &str = r##"
+const WHOLE: &str = r#"
 rule_files = ["*.yml"]
 
 [store]
@@ -112,7 +112,7 @@ repeat = "30m"
 
 [[route]]
 channels = "log"
-"##;
+"#;
 
 const YAML: &str = "groups:\n- name: g\n  rules:\n  - alert: Down\n    expr: up == 0\n    labels: {team: db}\n";
 

@@ -266,3 +266,32 @@ impl Figure {
         SeriesKey { name: self.name.to_owned(), kind: self.kind, unit: String::new(), service: None, labels }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(evaluations: f64, firing: f64) -> Vec<Figure> {
+        vec![
+            Figure { name: "evaluations_total", label: None, kind: MetricKind::Counter, value: evaluations },
+            Figure { name: "firing", label: None, kind: MetricKind::Gauge, value: firing },
+        ]
+    }
+
+    #[test]
+    fn who_takes_over_counts_on() {
+        let mut all = Figures::default();
+        all.take(figures(5.0, 2.0));
+        all.delivered();
+        all.take(figures(7.0, 2.0));
+        all.go_on();
+        all.take(figures(1.0, 1.0));
+        let samples: Vec<Value<'_>> = all.samples().map(|placed| placed.sample.value).collect();
+        let (total, fresh) = (Number::Int(8), Number::Int(3));
+        assert!(matches!(samples[0], Value::Counter { total: t, fresh: f } if (t, f) == (total, fresh)), "{samples:?}");
+        assert!(matches!(samples[1], Value::Gauge(1.0)), "{samples:?}");
+        all.go_on();
+        all.take(figures(0.0, 0.0));
+        assert_eq!(all.values, [8.0, 0.0]);
+    }
+}
