@@ -74,7 +74,7 @@ fn teams(message: &Message) -> Value {
     };
     let head = block(headline(message), json!({ "weight": "bolder", "color": color(message.severity) }));
     // A single line end is no line end there.
-    let text = block(cut(&body(message), TEAMS).replace('\n', "\n\n"), json!({}));
+    let text = block(cut(&body(message).replace('\n', "\n\n"), TEAMS), json!({}));
     json!({
         "type": "message",
         "attachments": [{
