@@ -59,7 +59,7 @@ fn what_fires_is_held_unless_it_is_silenced_or_for_others() {
     set(&monitor, &feed, 20.0);
     assert_eq!(board.rules(), ["long high"]);
     assert_eq!(board.0.lock().unwrap()[0].labels["team"], "shop");
-    monitor.silence("longer", Some(std::time::SystemTime::now() + Duration::from_secs(600)), "me", "").unwrap();
+    monitor.silence("longer", Some(std::time::SystemTime::now() + Duration::from_mins(10)), "me", "").unwrap();
     set(&monitor, &feed, 100.0);
     assert_eq!(board.rules(), ["long high"]);
     monitor.shutdown().unwrap();

@@ -13,12 +13,13 @@ mod common;
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path, process::Command, time::Duration};
 
 use common::{Random, promtool};
+use monitor_core::Objective;
 use monitor_sinks::{
     notify::Severity,
     promql::{Labels, Memory, stale},
     rule::{
-        Comparison, Entry, Facts, Group, Level, Missing, Recording, Rule, State, Tick, evaluate, observed, prometheus,
-        step, testing::run_units,
+        Comparison, Entry, Facts, Group, Level, Missing, Recording, Rule, State, Tick, evaluate, objective_group,
+        observed, prometheus, step, testing::run_units,
     },
 };
 
@@ -63,6 +64,18 @@ fn every_transition_is_at_the_instant_at_which_promtool_has_it() {
     // Rules of which none ever fires would agree, too.
     assert!(transitions > count, "only {transitions} transitions");
     println!("{transitions} transitions of {} rules at the same instants", count.next_multiple_of(BATCH));
+}
+
+#[test]
+fn promtool_accepts_the_rules_of_objectives() {
+    let Some(promtool) = promtool() else { return };
+    let objective = Objective::new(99.9).latency(Duration::from_millis(250)).errors(0.5);
+    let groups = ["parse", "Store::load"].map(|function| objective_group(Some("etl"), "etl::row", function, objective));
+    let written = prometheus::write(&groups);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rules.yml"), &written.yaml).unwrap();
+    run(&promtool, folder.path(), &["check", "rules", "rules.yml"]);
+    assert_eq!(prometheus::read("rules.yml", &written.yaml).unwrap().len(), 2);
 }
 
 fn run(promtool: &Path, folder: &Path, arguments: &[&str]) {

@@ -4,7 +4,7 @@ use super::{fault::hint, secret::Surroundings, table::Table};
 use crate::{
     error::Error,
     notify::{
-        Alertmanager, AlertmanagerBuilder, Channel, Command, Email, JsonFile, Secret, Severity, Stderr, Webhook,
+        Alertmanager, AlertmanagerBuilder, Channel, Command, Email, EmailBuilder, JsonFile, Secret, Severity, Stderr, Webhook,
         WebhookBuilder,
     },
 };
@@ -12,8 +12,11 @@ use crate::{
 /// What a table becomes. Where there is a mistake, it was told.
 type Made = Option<Result<Box<dyn Channel>, Error>>;
 
+/// Reads a table of one type.
+type Read = fn(&Table<'_>, Surroundings<'_>) -> Made;
+
 /// The types of channels.
-const TYPES: [(&str, fn(&Table<'_>, Surroundings<'_>) -> Made); 10] = [
+const TYPES: [(&str, Read); 10] = [
     ("email", email),
     ("webhook", webhook),
     ("slack", slack),
@@ -31,14 +34,14 @@ pub(super) const SEVERITIES: [(&str, Severity); 4] =
     [("low", Severity::Low), ("medium", Severity::Medium), ("high", Severity::High), ("critical", Severity::Critical)];
 
 /// The channel that a table describes.
-pub(super) fn channel(table: Table<'_>, around: Surroundings<'_>) -> Option<Box<dyn Channel>> {
+pub(super) fn channel(table: &Table<'_>, around: Surroundings<'_>) -> Option<Box<dyn Channel>> {
     let kind = table.needed_text("type", "\"email\"")?;
     let Some((_, read)) = TYPES.iter().find(|(name, _)| *name == kind.value) else {
         let hint = hint(kind.value, TYPES.iter().map(|(name, _)| *name));
         table.fault(kind.at, format!("there is no channel of type `{}`{hint}", kind.value));
         return None;
     };
-    let made = read(&table, around)?;
+    let made = read(table, around)?;
     let channel = made.map_err(|error| table.fault(table.at, format!("{}: {error}", table.name))).ok();
     table.finish();
     channel
@@ -84,8 +87,8 @@ fn email(table: &Table<'_>, around: Surroundings<'_>) -> Made {
         email = email.from(from.value);
     }
     email = recipients.iter().fold(email, |email, to| email.to(to.value));
-    email = least(table).into_iter().fold(email, |email, least| email.min_severity(least));
-    email = timeout(table).into_iter().fold(email, |email, timeout| email.timeout(timeout));
+    email = least(table).into_iter().fold(email, EmailBuilder::min_severity);
+    email = timeout(table).into_iter().fold(email, EmailBuilder::timeout);
     Some(email.build().map(boxed))
 }
 
@@ -96,7 +99,7 @@ fn webhook(table: &Table<'_>, around: Surroundings<'_>) -> Made {
     if let Some(template) = template {
         webhook = webhook.template(template.value);
     }
-    requests(table, around, webhook.url(url?))
+    Some(requests(table, around, webhook.url(url?)))
 }
 
 fn slack(table: &Table<'_>, around: Surroundings<'_>) -> Made {
@@ -113,18 +116,18 @@ fn teams(table: &Table<'_>, around: Surroundings<'_>) -> Made {
 
 fn preset(table: &Table<'_>, around: Surroundings<'_>, of: fn(Secret) -> WebhookBuilder) -> Made {
     let url = around.needed_secret(table, "url");
-    requests(table, around, of(url?))
+    Some(requests(table, around, of(url?)))
 }
 
 fn pagerduty(table: &Table<'_>, around: Surroundings<'_>) -> Made {
     let key = around.needed_secret(table, "routing_key");
     let url = around.secret(table, "url");
     let webhook = Webhook::pagerduty(key?);
-    requests(table, around, url.into_iter().fold(webhook, WebhookBuilder::url))
+    Some(requests(table, around, url.into_iter().fold(webhook, WebhookBuilder::url)))
 }
 
 /// What all channels have that speak HTTP.
-fn requests(table: &Table<'_>, around: Surroundings<'_>, mut webhook: WebhookBuilder) -> Made {
+fn requests(table: &Table<'_>, around: Surroundings<'_>, mut webhook: WebhookBuilder) -> Result<Box<dyn Channel>, Error> {
     webhook = around.secret(table, "signing_key").into_iter().fold(webhook, WebhookBuilder::sign);
     for (name, value) in table.named_texts("headers") {
         webhook = webhook.header(name, Secret::new(value.value));
@@ -134,7 +137,7 @@ fn requests(table: &Table<'_>, around: Surroundings<'_>, mut webhook: WebhookBui
     }
     webhook = least(table).into_iter().fold(webhook, WebhookBuilder::min_severity);
     webhook = timeout(table).into_iter().fold(webhook, WebhookBuilder::timeout);
-    Some(webhook.build().map(boxed))
+    webhook.build().map(boxed)
 }
 
 fn alertmanager(table: &Table<'_>, around: Surroundings<'_>) -> Made {

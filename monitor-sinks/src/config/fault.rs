@@ -56,15 +56,13 @@ impl<'a> Faults<'a> {
 
 /// What to add to a message about an unknown name: the nearest of those that there are, or all of them.
 pub(super) fn hint<'a>(wanted: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    match nearest(wanted, known.clone(), 1)[..] {
-        [name] => format!("; did you mean `{name}`?"),
-        _ => {
-            let all: Vec<&str> = known.collect();
-            let more = if all.len() > LISTED { " and others" } else { "" };
-            let listed = all[..all.len().min(LISTED)].join(", ");
-            if all.is_empty() { String::new() } else { format!("; there are {listed}{more}") }
-        }
+    if let [name] = nearest(wanted, known.clone(), 1)[..] {
+        return format!("; did you mean `{name}`?");
     }
+    let all: Vec<&str> = known.collect();
+    let more = if all.len() > LISTED { " and others" } else { "" };
+    let listed = all[..all.len().min(LISTED)].join(", ");
+    if all.is_empty() { String::new() } else { format!("; there are {listed}{more}") }
 }
 
 /// Line and column of an offset, both from 1, the column in characters.

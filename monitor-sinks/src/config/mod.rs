@@ -141,7 +141,6 @@ impl Config {
     }
 
     /// How the machine is sampled, if it is.
-    #[must_use]
     pub fn host(&self) -> Option<&HostSampling> {
         match &self.host {
             Some(Machine::On(host)) => Some(host),
@@ -220,9 +219,9 @@ impl Config {
 
     fn of(file: &str, root: &Table<'_>, around: Surroundings<'_>, beside: &Beside) -> Self {
         let complain = |at, message| root.fault(at, message);
-        let store = root.table("store").map(|table| settings::store(table, around)).unwrap_or_default();
-        let host = root.table("host").map(|table| settings::host(table, around));
-        let alerts = root.table("alerts").map(settings::alerts).unwrap_or_default();
+        let store = root.table("store").map(|table| settings::store(&table, around)).unwrap_or_default();
+        let host = root.table("host").map(|table| settings::host(&table, around));
+        let alerts = root.table("alerts").map(|table| settings::alerts(&table)).unwrap_or_default();
         let mut own: Vec<Written<'_>> = root.tables("rule").into_iter().filter_map(rule::rule).collect();
         let mut groups = Vec::new();
         if !own.is_empty() {
@@ -236,11 +235,13 @@ impl Config {
         let mut names = beside.channels.clone();
         for (name, table) in root.named_tables("channels") {
             names.push(name.to_owned());
-            channels.extend(channel::channel(table, around).map(|channel| (name.to_owned(), channel)));
+            channels.extend(channel::channel(&table, around).map(|channel| (name.to_owned(), channel)));
         }
-        let routes: Vec<_> = root.tables("route").into_iter().map(route::route).collect();
+        let routes: Vec<_> = root.tables("route").iter().map(route::route).collect();
         check(&own, &names, beside, &complain);
-        routes.iter().for_each(|route| known(complain, "channel", &route.channels, &names));
+        for route in &routes {
+            known(complain, "channel", &route.channels, &names);
+        }
         route::lead(&routes, &mut own, complain);
         root.finish();
         let rules = own.into_iter().map(|own| own.rule).collect();

@@ -27,7 +27,7 @@ pub(super) struct Route<'a> {
 }
 
 /// The route that a table describes.
-pub(super) fn route(table: Table<'_>) -> Route<'_> {
+pub(super) fn route<'a>(table: &Table<'a>) -> Route<'a> {
     let at = table.at;
     let matchers = table.text("match").map_or_else(
         || Some(Vec::new()),

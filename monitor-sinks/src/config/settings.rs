@@ -33,18 +33,18 @@ pub(super) enum Machine {
     On(Box<HostSampling>),
 }
 
-pub(super) fn store(table: Table<'_>, around: Surroundings<'_>) -> StoreSettings {
+pub(super) fn store(table: &Table<'_>, around: Surroundings<'_>) -> StoreSettings {
     let settings = StoreSettings {
         path: table.text("path").map(|path| around.folder.join(path.value)),
         service: table.text("service").map(|service| service.value.to_owned()),
         flush_every: table.duration_in("flush_every", Duration::from_millis(1)..=HOUR),
-        retention: table.table("retention").map(retention),
+        retention: table.table("retention").map(|table| retention(&table)),
     };
     table.finish();
     settings
 }
 
-fn retention(table: Table<'_>) -> Retention {
+fn retention(table: &Table<'_>) -> Retention {
     let mut retention = Retention::default();
     retention = table.duration("raw").into_iter().fold(retention, Retention::raw);
     retention = table.duration("minutes").into_iter().fold(retention, Retention::minutes);
@@ -75,7 +75,7 @@ fn bytes(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
-pub(super) fn alerts(table: Table<'_>) -> AlertSettings {
+pub(super) fn alerts(table: &Table<'_>) -> AlertSettings {
     let settings = AlertSettings {
         evaluate_every: table.duration_in("evaluate_every", Duration::from_millis(100)..=HOUR),
         instance: table.text("instance").map(|instance| instance.value.to_owned()),
@@ -84,16 +84,16 @@ pub(super) fn alerts(table: Table<'_>) -> AlertSettings {
     settings
 }
 
-pub(super) fn host(table: Table<'_>, around: Surroundings<'_>) -> Machine {
+pub(super) fn host(table: &Table<'_>, around: Surroundings<'_>) -> Machine {
     let is_on = table.flag("enabled").unwrap_or(true);
     let every = table.duration_in("every", Duration::from_millis(100)..=HOUR);
     let mut host = HostSampling::every(every.unwrap_or(Duration::from_secs(10)));
     if table.has("families") {
-        host = host.only(families(&table, "families"));
+        host = host.only(families(table, "families"));
     } else {
         let _ = table.texts("families");
     }
-    host = families(&table, "without").into_iter().fold(host, HostSampling::without);
+    host = families(table, "without").into_iter().fold(host, HostSampling::without);
     if let Some(processes) = table.whole("top", 0..=32) {
         host = host.top(processes as usize);
     }

@@ -160,15 +160,11 @@ impl<'a> Table<'a> {
     /// Tables in an array, `[[key]]`.
     pub(super) fn tables(&self, key: &'static str) -> Vec<Table<'a>> {
         let Some(value) = self.get(key.into()) else { return Vec::new() };
-        match value.get_ref() {
-            DeValue::Array(items) => {
-                items.iter().filter_map(|item| self.as_table(key, format!("[[{key}]]"), item)).collect()
-            }
-            _ => {
-                let _: Option<()> = self.wrong_type(key, value, &format!("a list of tables; write [[{key}]]"));
-                Vec::new()
-            }
+        if let DeValue::Array(items) = value.get_ref() {
+            return items.iter().filter_map(|item| self.as_table(key, format!("[[{key}]]"), item)).collect();
         }
+        let _: Option<()> = self.wrong_type(key, value, &format!("a list of tables; write [[{key}]]"));
+        Vec::new()
     }
 
     /// Texts under names of the user's own, such as labels.

@@ -151,15 +151,15 @@ fn everything_that_can_be_said_is_understood() {
         .above(80.0)
         .clear_below(70.5)
         .severity(Severity::High)
-        .held_for(Duration::from_secs(60))
-        .keep_firing(Duration::from_secs(300))
+        .held_for(Duration::from_mins(1))
+        .keep_firing(Duration::from_mins(5))
         .missing(Missing::Resolve)
         .min_coverage(0.5, Duration::from_secs(5))
         .label("team", "ops")
         .annotation("summary", "CPU usage is {cpu_percent_total:.1f}%")
         .depends_on("host_down")
         .group_by(["host"])
-        .repeat(Duration::from_secs(3_600))
+        .repeat(Duration::from_hours(1))
         .channels(["mail"]);
     assert_eq!(config.rules()[0], wanted);
     let levels = vec![
@@ -181,8 +181,8 @@ fn routes_lead_by_name_and_labels_unless_a_rule_says_where_it_goes() {
     let down = &config.rules()[1];
     assert_eq!(down.least_severity_for("pager"), Severity::High);
     assert_eq!(down.least_severity_for("log"), Severity::Low);
-    assert_eq!(down.repeat_interval(), Duration::from_secs(1_800));
-    assert_eq!(config.rules()[0].repeat_interval(), Duration::from_secs(3_600));
+    assert_eq!(down.repeat_interval(), Duration::from_mins(30));
+    assert_eq!(config.rules()[0].repeat_interval(), Duration::from_hours(1));
 }
 
 #[test]

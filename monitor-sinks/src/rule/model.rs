@@ -3,22 +3,15 @@
 //! A rule is put together by steps that cannot fail; [`Rule::check`] is the last word on it, and whoever takes rules
 //! asks for it. So a mistake is told once, with all that is known about it, and at one place.
 
+mod check;
+
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use super::{
     condition::{Closure, Comparison, Condition, Level},
-    template::Template,
     view::View,
 };
-use crate::{
-    error::Error,
-    notify::Severity,
-    promql::{
-        Labels,
-        syntax::{is_label_name, parse},
-        value::Type,
-    },
-};
+use crate::notify::Severity;
 
 /// When to alert, and what to say.
 ///
@@ -376,94 +369,6 @@ impl Rule {
     #[must_use]
     pub fn severities(&self) -> Vec<Severity> {
         Severity::ALL.into_iter().filter(|severity| self.condition.has(*severity)).collect()
-    }
-
-    /// Whether the rule makes sense.
-    ///
-    /// # Errors
-    ///
-    /// If it has no name or nothing to watch, the expression is not PromQL or has no values, a threshold is not a number
-    /// or clears beyond where it fires, two thresholds have one severity, a name of a label is none, or a text is no
-    /// template. The message names the rule, and the place in the expression.
-    pub fn check(&self) -> Result<(), Error> {
-        let wrong = |message: String| Error::rule(&self.name, message);
-        if self.name.trim().is_empty() {
-            return Err(Error::setting("a rule needs a name; write Rule::new(\"high_cpu\")"));
-        }
-        if let Some(mistake) = &self.mistake {
-            return Err(wrong(mistake.clone()));
-        }
-        self.check_expression().and_then(|()| self.check_condition()).and_then(|()| self.check_rest()).map_err(wrong)
-    }
-
-    fn check_expression(&self) -> Result<(), String> {
-        match (&self.condition, self.expr.trim().is_empty()) {
-            (Condition::Closure(..), true) => Ok(()),
-            (Condition::Closure(..), false) => Err(String::from("a function decides; take the expression out")),
-            (_, true) => Err(String::from("there is nothing to watch; give an expression with `when`")),
-            (_, false) => match parse(&self.expr) {
-                Ok(expr) if matches!(expr.of_type(), Type::Scalar | Type::Vector) => Ok(()),
-                Ok(expr) => Err(format!("the expression is a {}; it has no values at an instant", expr.of_type())),
-                Err(error) => Err(error.to_string()),
-            },
-        }
-    }
-
-    fn check_condition(&self) -> Result<(), String> {
-        let Condition::Levels(levels) = &self.condition else {
-            let is_present = matches!(self.condition, Condition::Present(_));
-            return match self.missing {
-                Some(Missing::Keep | Missing::Fire | Missing::Ignore) if is_present => Err(String::from(
-                    "without a threshold nobody can tell what is missing from what is well; give a threshold, such as \
-                     `above(80.0)`, or leave `missing` out",
-                )),
-                _ => Ok(()),
-            };
-        };
-        for (at, level) in levels.iter().enumerate() {
-            let Level { severity, comparison, threshold, clear } = *level;
-            if threshold.is_nan() || clear.is_some_and(f64::is_nan) {
-                return Err(String::from("a threshold must be a number"));
-            }
-            if levels[..at].iter().any(|other| other.severity == severity) {
-                return Err(format!("two thresholds have the severity {severity}; give each its own"));
-            }
-            let is_beyond = |clear: f64| match comparison {
-                Comparison::Above | Comparison::AtLeast => clear > threshold,
-                Comparison::Below | Comparison::AtMost => clear < threshold,
-                Comparison::Equal | Comparison::NotEqual => true,
-            };
-            if let Some(clear) = clear.filter(|clear| is_beyond(*clear)) {
-                return Err(format!(
-                    "an alert at {comparison} {threshold} cannot clear at {clear}, where it does not hold yet"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_rest(&self) -> Result<(), String> {
-        if let Some(label) = self.labels.keys().find(|label| !is_label_name(label) || label.starts_with("__")) {
-            return Err(format!("`{label}` cannot be the name of a label; letters, digits and _ can"));
-        }
-        for (name, text) in self.labels.iter().chain(&self.annotations) {
-            Template::new(text).map_err(|message| format!("the template of `{name}`: {message}"))?;
-        }
-        if self.depends_on.contains(&self.name) {
-            return Err(String::from("it depends on itself"));
-        }
-        match self.coverage {
-            Some(Coverage { share, every }) if !(0.0..=1.0).contains(&share) || every.is_zero() => {
-                Err(String::from("a coverage is a share from 0 to 1 of samples that are some time apart"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The labels of an alert before templates are filled in: those of the element and those of the rule, which win.
-    #[must_use]
-    pub fn labels_over(&self, element: &Labels) -> Labels {
-        self.labels.iter().fold(element.clone(), |labels, (label, value)| labels.with(label, value))
     }
 
     /// The rule with other thresholds.

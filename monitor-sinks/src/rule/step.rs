@@ -45,7 +45,7 @@ pub struct Tick {
 
 /// Takes an alert on by one evaluation.
 ///
-/// A function of its arguments alone. Costs some ten nanoseconds, and memory only for what there is to tell.
+/// A function of its arguments alone. Allocates only for what there is to tell, and for the list of the last changes.
 ///
 /// # Examples
 ///

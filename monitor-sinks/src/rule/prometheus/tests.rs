@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     notify::Severity,
     promql::Labels,
+    random::Random,
     rule::{Comparison, Entry, Facts, Group, Level, Missing, Recording, Rule},
 };
 use std::time::Duration;
@@ -120,4 +121,35 @@ fn mistakes_have_their_line() {
         assert_eq!(error.lines().count(), 1, "{error}");
     }
     assert_eq!(read("f.yml", "groups:\n").unwrap(), []);
+}
+
+/// A file that was cut, or whose lines were mixed up, is refused or means something; it never does harm.
+#[test]
+fn no_file_panics() {
+    let lines: Vec<&str> = FILE.lines().collect();
+    let odd = [
+        "    for: -1",
+        "    labels: [",
+        "\t- x",
+        "    expr: \"{{\"",
+        "    annotations: {a: '{{ $value | '}",
+        "é: &a *a",
+        "%",
+    ];
+    let mut random = Random(5);
+    for _ in 0..2_000 {
+        let count = random.below(lines.len() + 2);
+        let mut picked: Vec<&str> = lines.iter().take(count).copied().collect();
+        for _ in 0..random.below(3) {
+            let line =
+                if random.below(2) == 0 { odd[random.below(odd.len())] } else { lines[random.below(lines.len())] };
+            picked.insert(random.below(picked.len() + 1), line);
+        }
+        let mut text = picked.join("\n");
+        let cut = text.floor_char_boundary(random.below(text.len() * 4 + 1).min(text.len()));
+        text.truncate(cut);
+        if let Ok(groups) = read("f.yml", &text) {
+            let _ = write(&groups);
+        }
+    }
 }

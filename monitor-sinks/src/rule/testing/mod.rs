@@ -41,9 +41,9 @@ pub use self::unit::{UnitReport, run_units, run_units_with};
 ///     .series("cpu{host=\"h1\"}", "10x5 95x12 10x12")
 ///     .expect_at(Duration::from_secs(50), Lifecycle::Inactive)
 ///     .expect_at(Duration::from_secs(150), Lifecycle::Firing)
-///     .expect_at(Duration::from_secs(200), Lifecycle::Resolved)
-///     .run()
-///     .unwrap_err(); // It resolves at 190 s.
+///     .expect_at(Duration::from_secs(220), Lifecycle::Inactive)
+///     .run()?;
+/// # Ok::<(), monitor_sinks::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a test does nothing until it is run"]

@@ -43,7 +43,17 @@ pub struct UnitReport {
 ///
 /// If a file cannot be read, or makes no sense; with the line.
 pub fn run_units(path: &Path) -> Result<UnitReport, Error> {
+    run_units_with(path, Vec::new())
+}
+
+/// As [`run_units`], with rules from elsewhere, such as those of a program, before those of the files.
+///
+/// # Errors
+///
+/// As for [`run_units`].
+pub fn run_units_with(path: &Path, groups: Vec<Group>) -> Result<UnitReport, Error> {
     let folder = path.parent().unwrap_or(Path::new(""));
+<<<<<<< HEAD
     run(&path.display().to_string(), &content(path)?, |name| read(name, &content(&folder.join(name))?))
 }
 
@@ -61,6 +71,14 @@ pub fn run_units_with(path: &Path, rules: impl Fn(&Path) -> Result<Vec<Group>, E
 fn content(path: &Path) -> Result<String, Error> {
     let wrong = |error| Error::setting(format!("cannot read {}: {error}; check the path", path.display()));
     fs::read_to_string(path).map_err(wrong)
+=======
+    let read_file = |name: &Path| {
+        let wrong = |error| Error::setting(format!("cannot read {}: {error}; check the path", name.display()));
+        fs::read_to_string(name).map_err(wrong)
+    };
+    let text = read_file(path)?;
+    run(&path.display().to_string(), &text, groups, |name| read_file(&folder.join(name)))
+>>>>>>> rule
 }
 
 #[derive(Deserialize)]
@@ -141,9 +159,17 @@ const EVERY: Duration = Duration::from_mins(1);
 /// The most evaluations of one test.
 const MOST_STEPS: i64 = 1_000_000;
 
+<<<<<<< HEAD
 fn run(file: &str, text: &str, rules: impl Fn(&str) -> Result<Vec<Group>, Error>) -> Result<UnitReport, Error> {
+=======
+fn run(
+    file: &str,
+    text: &str,
+    mut groups: Vec<Group>,
+    read_file: impl Fn(&str) -> Result<String, Error>,
+) -> Result<UnitReport, Error> {
+>>>>>>> rule
     let parsed: File = serde_saphyr::from_str(text).map_err(|error| yaml_error(file, &error))?;
-    let mut groups = Vec::new();
     for name in &parsed.rule_files {
         groups.extend(rules(&name.value)?);
     }
@@ -429,7 +455,7 @@ tests:
 "#;
 
     fn report(tests: &str) -> Result<UnitReport, Error> {
-        run("tests.yml", tests, |name| {
+        run("tests.yml", tests, Vec::new(), |name| {
             assert_eq!(name, "rules.yml");
             read(name, RULES)
         })
