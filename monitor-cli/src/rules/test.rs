@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use monitor_sinks::{config::rule_groups, rule::testing::run_units_with};
+use monitor_sinks::{config::rule_groups, rule::testing::run_units_of};
 use serde_json::json;
 
 use crate::exit::Exit;
@@ -16,7 +16,7 @@ pub(super) fn run(files: &[PathBuf], json: bool) -> Exit {
     let mut exit = Exit::Done;
     for path in files {
         let shown = path.display();
-        let (passed, failed) = match run_units_with(path, |rules| rule_groups(rules)) {
+        let (passed, failed) = match run_units_of(path, |rules| rule_groups(rules)) {
             Ok(report) => {
                 let lines = report.failed.iter().map(|(line, message)| format!("{shown}:{line}: {message}"));
                 (report.passed, lines.collect())

@@ -4,8 +4,8 @@ use super::{fault::hint, secret::Surroundings, table::Table};
 use crate::{
     error::Error,
     notify::{
-        Alertmanager, AlertmanagerBuilder, Channel, Command, Email, EmailBuilder, JsonFile, Secret, Severity, Stderr, Webhook,
-        WebhookBuilder,
+        Alertmanager, AlertmanagerBuilder, Channel, Command, Email, EmailBuilder, JsonFile, Secret, Severity, Stderr,
+        Webhook, WebhookBuilder,
     },
 };
 
@@ -127,7 +127,11 @@ fn pagerduty(table: &Table<'_>, around: Surroundings<'_>) -> Made {
 }
 
 /// What all channels have that speak HTTP.
-fn requests(table: &Table<'_>, around: Surroundings<'_>, mut webhook: WebhookBuilder) -> Result<Box<dyn Channel>, Error> {
+fn requests(
+    table: &Table<'_>,
+    around: Surroundings<'_>,
+    mut webhook: WebhookBuilder,
+) -> Result<Box<dyn Channel>, Error> {
     webhook = around.secret(table, "signing_key").into_iter().fold(webhook, WebhookBuilder::sign);
     for (name, value) in table.named_texts("headers") {
         webhook = webhook.header(name, Secret::new(value.value));

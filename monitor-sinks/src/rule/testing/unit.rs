@@ -53,32 +53,23 @@ pub fn run_units(path: &Path) -> Result<UnitReport, Error> {
 /// As for [`run_units`].
 pub fn run_units_with(path: &Path, groups: Vec<Group>) -> Result<UnitReport, Error> {
     let folder = path.parent().unwrap_or(Path::new(""));
-<<<<<<< HEAD
-    run(&path.display().to_string(), &content(path)?, |name| read(name, &content(&folder.join(name))?))
+    run(&path.display().to_string(), &content(path)?, groups, |name| read(name, &content(&folder.join(name))?))
 }
 
-/// Runs a unit-test file of promtool whose `rule_files` somebody else reads, so that rules can be tested that are not in
-/// files of Prometheus.
+/// As [`run_units`], with somebody else reading the files that `rule_files` names, so that rules can be tested that are not
+/// in files of Prometheus.
 ///
 /// # Errors
 ///
 /// As for [`run_units`].
-pub fn run_units_with(path: &Path, rules: impl Fn(&Path) -> Result<Vec<Group>, Error>) -> Result<UnitReport, Error> {
+pub fn run_units_of(path: &Path, rules: impl Fn(&Path) -> Result<Vec<Group>, Error>) -> Result<UnitReport, Error> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    run(&path.display().to_string(), &content(path)?, |name| rules(&folder.join(name)))
+    run(&path.display().to_string(), &content(path)?, Vec::new(), |name| rules(&folder.join(name)))
 }
 
 fn content(path: &Path) -> Result<String, Error> {
     let wrong = |error| Error::setting(format!("cannot read {}: {error}; check the path", path.display()));
     fs::read_to_string(path).map_err(wrong)
-=======
-    let read_file = |name: &Path| {
-        let wrong = |error| Error::setting(format!("cannot read {}: {error}; check the path", name.display()));
-        fs::read_to_string(name).map_err(wrong)
-    };
-    let text = read_file(path)?;
-    run(&path.display().to_string(), &text, groups, |name| read_file(&folder.join(name)))
->>>>>>> rule
 }
 
 #[derive(Deserialize)]
@@ -159,16 +150,12 @@ const EVERY: Duration = Duration::from_mins(1);
 /// The most evaluations of one test.
 const MOST_STEPS: i64 = 1_000_000;
 
-<<<<<<< HEAD
-fn run(file: &str, text: &str, rules: impl Fn(&str) -> Result<Vec<Group>, Error>) -> Result<UnitReport, Error> {
-=======
 fn run(
     file: &str,
     text: &str,
     mut groups: Vec<Group>,
-    read_file: impl Fn(&str) -> Result<String, Error>,
+    rules: impl Fn(&str) -> Result<Vec<Group>, Error>,
 ) -> Result<UnitReport, Error> {
->>>>>>> rule
     let parsed: File = serde_saphyr::from_str(text).map_err(|error| yaml_error(file, &error))?;
     for name in &parsed.rule_files {
         groups.extend(rules(&name.value)?);
