@@ -141,6 +141,7 @@ impl Config {
     }
 
     /// How the machine is sampled, if it is.
+    #[must_use]
     pub fn host(&self) -> Option<&HostSampling> {
         match &self.host {
             Some(Machine::On(host)) => Some(host),
@@ -149,7 +150,6 @@ impl Config {
     }
 
     /// All rules, those of rule files included, as they are told through channels.
-    #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
