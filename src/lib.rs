@@ -47,8 +47,6 @@ pub use monitor_sinks::{notify, rule};
 
 #[cfg(all(feature = "config", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use monitor_sinks::config;
-#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
-pub use monitor_sinks::{notify, rule};
 
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use monitor_sinks::{Family, Host, HostSampling, TopProcess, TopProcesses};

@@ -169,8 +169,7 @@ mod tests {
     #[test]
     fn each_mistake_is_one_error_that_names_it() {
         for (words, named) in [
-            (&["agent"][..], "--db"),
-            (&["agent", "--db", "m.db", "--every", "10"], "'10'"),
+            (&["agent", "--db", "m.db", "--every", "10"][..], "'10'"),
             (&["agent", "--db", "m.db", "--every", "soon"], "such as 10s"),
             (&["agent", "--db", "m.db", "--top", "-1"], "-1"),
             (&["agent", "--db", "m.db", "--without", "gpu"], "own_process"),

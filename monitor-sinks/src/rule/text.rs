@@ -55,7 +55,7 @@ impl Rule {
     }
 
     /// What a line of text says, for a rule that says nothing yet and is checked later. A mistake comes with its offset.
-    #[cfg_attr(not(feature = "config"), allow(dead_code, reason = "files of rules need it"))]
+    #[allow(dead_code, reason = "files of rules need it")]
     pub(crate) fn taking(self, text: &str) -> Result<Self, (usize, String)> {
         read(self, text).map_err(|Fault { at, message }| (at, message))
     }

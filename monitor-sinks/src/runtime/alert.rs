@@ -117,7 +117,7 @@ impl Builder {
     }
 
     /// The names of the rules and of the channels that it was given.
-    #[cfg_attr(not(feature = "config"), allow(dead_code, reason = "files refer to them"))]
+    #[allow(dead_code, reason = "files refer to them")]
     pub(crate) fn names(&mut self) -> (Vec<String>, Vec<String>) {
         let mut names = (Vec::new(), Vec::new());
         self.invited.settings(|alerts: &mut Alerts| {

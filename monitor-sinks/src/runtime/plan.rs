@@ -26,7 +26,7 @@ impl Renewal {
     }
 }
 
-#[cfg_attr(not(feature = "config"), allow(dead_code, reason = "nothing else has a plan"))]
+#[allow(dead_code, reason = "nothing else has a plan")]
 impl Builder {
     /// Leaves the rest of the settings to a plan; the last one counts.
     pub(crate) fn plan(mut self, plan: Arc<dyn Plan>) -> Self {
@@ -35,7 +35,7 @@ impl Builder {
     }
 }
 
-#[cfg_attr(not(feature = "config"), allow(dead_code, reason = "nothing else has a plan"))]
+#[allow(dead_code, reason = "nothing else has a plan")]
 impl Monitor {
     /// Applies the plan anew and takes over what can be changed while it runs. If anything is wrong, all stays as it was.
     pub(crate) fn renew(&self) -> Result<(), Error> {
