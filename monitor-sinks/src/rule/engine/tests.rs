@@ -375,7 +375,7 @@ fn an_alert_that_depends_on_another_is_not_told_in_the_same_second_nor_after_a_r
     // Whichever comes first.
     for rules in [[down.clone(), slow.clone()], [slow, down]] {
         let mut rig = Rig::new(rules);
-        let set = |rig: &mut Rig, up: f64, took: f64, seconds: usize| {
+        let mut set = |rig: &mut Rig, up: f64, took: f64, seconds: usize| {
             rig.registry.gauge("up", &[], up);
             rig.hold("took", took, seconds);
         };
@@ -418,7 +418,7 @@ fn while_the_store_is_locked_alerts_go_on_and_nothing_is_lost_or_told_twice() {
     let other = rusqlite::Connection::open(&rig.path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut direct: Vec<String> = Vec::new();
-    let second = |rig: &mut Rig, value: f64| {
+    let mut second = |rig: &mut Rig, value: f64| {
         rig.registry.gauge("queue", &[], value);
         let is_stored = rig.tick();
         let now = rig.steady_ms;
