@@ -112,7 +112,7 @@ fn spare(connection: &Connection, bytes: usize) -> rusqlite::Result<Vec<Slot>> {
         .map(|next| {
             let id = last + next;
             // Slots number up from 1, so that no two of these times are the same.
-            insert.execute(params![i64::MIN + id, bytes as i64, id])?;
+            insert.execute(params![i64::MIN + id, i64::try_from(bytes).unwrap_or(0), id])?;
             Ok(Slot { id, bytes })
         })
         .collect()

@@ -57,7 +57,7 @@ impl Told {
 }
 
 /// Appends the moments of distributions, each with its buckets.
-pub(super) fn put<'a>(out: &mut Vec<u8>, values: impl Iterator<Item = (Moments, &'a [(u16, u64)])> + Clone) {
+pub(super) fn put<'a>(out: &mut Vec<u8>, values: &(impl Iterator<Item = (Moments, &'a [(u16, u64)])> + Clone)) {
     let rest = |(moments, buckets): (Moments, &[(u16, u64)])| {
         let told = Told::by(buckets);
         Some([

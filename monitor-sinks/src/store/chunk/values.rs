@@ -105,7 +105,7 @@ pub(crate) fn encode(
         previous = number;
     }
     put_counts(out, values, &band);
-    moment::put(out, values.iter().map(|(_, moments, buckets)| (moments, buckets)));
+    moment::put(out, &values.iter().map(|(_, moments, buckets)| (moments, buckets)));
     let none = Moments { sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY };
     let moments = values.entries.iter().fold(none, |all, Entry { moments, .. }| Moments {
         sum: all.sum + moments.sum,
