@@ -27,7 +27,8 @@ pub(crate) fn run(alert: &Alert) -> Result<Exit, Failure> {
     let (exit, line, details) = match &sent {
         Ok(receipt) => {
             let said = if receipt.text.is_empty() { String::new() } else { format!(": {}", receipt.text) };
-            let refused = receipt.refused.iter().map(|(to, why)| format!("; not for {to}: {why}")).collect::<String>();
+            let refused = receipt.refused.iter();
+            let refused = refused.fold(String::new(), |told, (to, why)| format!("{told}; not for {to}: {why}"));
             let exit = if receipt.refused.is_empty() { Exit::Done } else { Exit::Failed };
             let line = format!("channel `{name}` took the test{said}{refused}");
             (exit, line, json!({"channel": name, "sent": true, "answer": format!("{}{refused}", receipt.text)}))

@@ -111,8 +111,9 @@ fn rules_are_tried_on_what_is_recorded_also_with_other_thresholds() {
     let config = write(folder.path(), "good.toml", GOOD);
     let db = folder.path().join("m.db");
     let values = (0..60).map(|step| (1_700_000_000 + step * 10, if (10..30).contains(&step) { 20 } else { 5 }));
-    let lines: String = values.map(|(at, value)| format!("queue_length {value} {at}\n")).collect();
-    let text = write(folder.path(), "queue.om", &format!("# TYPE queue_length gauge\n{lines}# EOF\n"));
+    let lines: Vec<String> = values.map(|(at, value)| format!("queue_length {value} {at}")).collect();
+    let lines = lines.join("\n");
+    let text = write(folder.path(), "queue.om", &format!("# TYPE queue_length gauge\n{lines}\n# EOF\n"));
     printed(&over("import", &db, &[&text]));
     let window = ["--from", "1700000000", "--to", "1700000590", "--config", &config];
     let dry_run = |more: &[&str]| {
@@ -142,13 +143,13 @@ fn a_channel_is_tried_by_itself() {
     let text =
         "[channels.log]\ntype = 'file'\npath = 'alerts.jsonl'\n[channels.lost]\ntype = 'file'\npath = 'no/such/file'\n";
     let config = write(folder.path(), "monitor.toml", text);
-    let test = |channel: &str| monitor(&["alert", "test", "--config", &config, "--channel", channel]);
-    assert!(printed(&test("log")).contains("channel `log` took the test"));
+    let sent = |channel: &str| monitor(&["alert", "test", "--config", &config, "--channel", channel]);
+    assert!(printed(&sent("log")).contains("channel `log` took the test"));
     let line = fs::read_to_string(folder.path().join("alerts.jsonl")).unwrap();
     assert_eq!(serde_json::from_str::<Json>(&line).unwrap()["kind"], "test");
-    let (code, said) = complaint(&test("lost"));
+    let (code, said) = complaint(&sent("lost"));
     assert!(code == 1 && said.contains("did not take the test") && said.lines().count() == 1, "{said}");
-    let (code, said) = complaint(&test("logg"));
+    let (code, said) = complaint(&sent("logg"));
     assert!(code == 2 && said.contains("did you mean `log`?"), "{said}");
 }
 

@@ -23,7 +23,10 @@ fn settings(server: &Server) -> String {
     for (from, to) in [
         ("[host]\nevery = \"10s\"", "[host]\nenabled = false"),
         ("smtp.example.com", "localhost"),
-        ("smtp_port = 587", &format!("smtp_port = {}\nca_file = {:?}", server.port, server.ca_file())),
+        (
+            "smtp_port = 587",
+            &format!("smtp_port = {}\nca_file = {:?}", server.port, server.ca_file().to_str().unwrap()),
+        ),
         ("username = \"alerts@example.com\"", "username = \"monitor\"\nfrom = \"alerts@example.com\""),
         ("password_env = \"SMTP_PASSWORD\"", "password_file = \"password\""),
     ] {

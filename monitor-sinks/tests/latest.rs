@@ -18,7 +18,7 @@ fn found(store: &Store) -> BTreeMap<String, (f64, i64, bool)> {
     let latest = store.query().latest().unwrap();
     let entry = |latest: Latest| {
         let seconds = (micros(latest.point.time) - START) / SECOND;
-        (latest.series.name, (latest.point.value, seconds, latest.is_current))
+        (latest.series.name.clone(), (latest.point.value, seconds, latest.is_current))
     };
     latest.into_iter().map(entry).collect()
 }

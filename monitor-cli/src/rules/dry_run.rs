@@ -77,14 +77,12 @@ fn rules(arguments: &DryRun) -> Result<Vec<Rule>, Failure> {
     let rules: Vec<Rule> =
         entries.filter_map(|entry| if let Entry::Alert(rule) = entry { Some(*rule) } else { None }).collect();
     let Some(name) = &arguments.rule else { return Ok(rules) };
-    match rules.iter().find(|rule| rule.name() == name) {
-        Some(rule) => Ok(vec![rule.clone()]),
-        None => {
-            let names: Vec<&str> = rules.iter().map(Rule::name).collect();
-            let config = arguments.config.display();
-            Err(Failure::Usage(format!("{config} has no rule `{name}`; there are {}", names.join(", "))))
-        }
+    if let Some(rule) = rules.iter().find(|rule| rule.name() == name) {
+        return Ok(vec![rule.clone()]);
     }
+    let names: Vec<&str> = rules.iter().map(Rule::name).collect();
+    let config = arguments.config.display();
+    Err(Failure::Usage(format!("{config} has no rule `{name}`; there are {}", names.join(", "))))
 }
 
 fn write_tables(all: &[Tried], out: &mut impl Write) -> io::Result<()> {

@@ -71,8 +71,9 @@ fn notice(alert: &Alert, now: SystemTime) -> String {
         (alert.inhibited_by.is_some(), "inhibited"),
         (alert.acknowledged.is_some(), "acknowledged"),
     ];
-    let states: String = states.iter().filter(|(is_so, _)| *is_so).map(|(_, state)| format!(", {state}")).collect();
-    format!("{severity}{}{labels}{value}{since}{states}", alert.rule)
+    let states = states.iter().filter(|(is_so, _)| *is_so).map(|(_, state)| *state);
+    let what = format!("{severity}{}{labels}{value}{since}", alert.rule);
+    std::iter::once(what.as_str()).chain(states).collect::<Vec<_>>().join(", ")
 }
 
 fn notices(activity: &Activity, newest: Option<SystemTime>, now: SystemTime) -> Vec<String> {

@@ -375,7 +375,7 @@ fn an_alert_that_depends_on_another_is_not_told_in_the_same_second_nor_after_a_r
     // Whichever comes first.
     for rules in [[down.clone(), slow.clone()], [slow, down]] {
         let mut rig = Rig::new(rules);
-        let mut set = |rig: &mut Rig, up: f64, took: f64, seconds: usize| {
+        let set = |rig: &mut Rig, up: f64, took: f64, seconds: usize| {
             rig.registry.gauge("up", &[], up);
             rig.hold("took", took, seconds);
         };
