@@ -13,6 +13,10 @@
     all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")),
     doc = include_str!("guide/host.md")
 )]
+#![cfg_attr(
+    all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")),
+    doc = include_str!("guide/alerts.md")
+)]
 #![doc = include_str!("guide/features.md")]
 
 extern crate self as monitored;
@@ -40,6 +44,9 @@ pub use monitor_sinks::{
 pub use monitor_sinks::{Question, StoreSource};
 #[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use monitor_sinks::{notify, rule};
+
+#[cfg(all(feature = "config", any(feature = "sqlite", feature = "sqlite-system")))]
+pub use monitor_sinks::config;
 
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use monitor_sinks::{Family, Host, HostSampling, TopProcess, TopProcesses};

@@ -91,6 +91,7 @@ const SINKS: &[Row] = &[
     ("rule", &["error", "util", "promql", "notify", "store", "ask"]),
     ("runtime", &["error", "util", "store", "query", "host", "live", "ask", "rule", "notify"]),
     ("serve", &["http", "runtime"]),
+    ("config", &["error", "util", "store", "promql", "host", "rule", "notify", "runtime"]),
 ];
 
 const CLI: &[Row] = &[
@@ -112,6 +113,8 @@ const CLI: &[Row] = &[
     ("promql_test", &["exit", "arguments"]),
     ("table", &[]),
     ("plot", &["table"]),
+    ("alert", &["instant", "exit", "failure", "arguments"]),
+    ("rules", &["duration", "instant", "exit", "failure", "arguments", "table"]),
     ("alerts", &["instant", "exit", "arguments", "table"]),
     ("functions", &["instant", "colour", "filter", "exit", "failure", "arguments", "activity", "table"]),
     ("query", &["exit", "failure", "arguments", "table", "plot"]),

@@ -1,44 +1,89 @@
 //! `monitor agent`: samples the machine into a store until it is told to stop.
 
-use std::{io, io::Write, process, time::Duration};
+use std::{io, io::Write, path::Path, process, time::Duration};
 
-use monitor_sinks::Monitor;
+use monitor_sinks::{Monitor, config::Config};
 use serde_json::{Value as Json, json};
 
-use crate::{arguments::Agent, exit::Exit, failure::Failure, stop::Stop};
+use crate::{
+    arguments::Agent,
+    exit::Exit,
+    failure::Failure,
+    stop::{Asked, Stop},
+};
 
 /// The longest interval at which a monitor stores.
 const LONGEST_FLUSH: Duration = Duration::from_hours(1);
 
 /// Samples until a signal comes, then stores what is left.
 pub(crate) fn run(agent: &Agent) -> Result<Exit, Failure> {
-    let stop = Stop::prepare().map_err(Failure::Signals)?;
-    let monitor = Monitor::builder()
-        .service(&agent.service)
-        .sqlite(&agent.db)
-        .flush_every(agent.flush.unwrap_or(agent.every.min(LONGEST_FLUSH)))
-        .host(agent.sampling())
-        .start()
-        .map_err(Failure::Store)?;
+    let mut stop = Stop::prepare().map_err(Failure::Signals)?;
+    if agent.config.is_some() {
+        stop.expect_reloads().map_err(Failure::Signals)?;
+    }
+    let monitor = start(agent)?;
     let path = monitor.store().path().to_owned();
     let started = format!(
-        "sampling this machine every {3:?} into {0} as service {1:?}, process {2}; stop it with Ctrl-C or SIGTERM. Watch it: \
+        "sampling this machine into {0} as process {1}; {2}; stop it with Ctrl-C or SIGTERM. Watch it: \
          monitor top --db \"{0}\". Ask it: Store::open_read_only(\"{0}\")?.query().metric(\"cpu_percent_total\").series()?",
         path.display(),
-        agent.service,
         process::id(),
-        agent.every,
+        settings(agent),
     );
     let details = json!({
         "event": "started", "db": path.to_string_lossy(), "service": agent.service, "pid": process::id(),
-        "every_seconds": agent.every.as_secs_f64(),
+        "every_seconds": agent.every.as_secs_f64(), "config": agent.config,
     });
     say(agent, &started, &details);
-    let signal = stop.wait();
+    let signal = loop {
+        match stop.next() {
+            Asked::Stop(signal) => break signal,
+            // A failure was told on standard error.
+            Asked::Reload if monitor.reload().is_ok() => {
+                say(agent, "read its rules and channels anew", &json!({"event": "reloaded"}));
+            }
+            Asked::Reload => {}
+        }
+    };
     monitor.shutdown().map_err(Failure::Store)?;
     let stopped = format!("stopped by {signal}; everything is stored in {}", path.display());
     say(agent, &stopped, &json!({"event": "stopped", "by": signal, "db": path.to_string_lossy()}));
     Ok(Exit::Done)
+}
+
+fn start(agent: &Agent) -> Result<Monitor, Failure> {
+    let mut builder =
+        Monitor::builder().service(&agent.service).flush_every(agent.flush.unwrap_or(agent.every.min(LONGEST_FLUSH)));
+    let (mut samples, mut store) = (true, agent.db.clone());
+    if let Some(path) = &agent.config {
+        let config = Config::read_without_secrets(path)?;
+        if let (Some(db), Some(own)) = (&agent.db, config.store_path()) {
+            let (db, path, own) = (db.display(), path.display(), own.display());
+            return Err(Failure::Usage(format!("--db is {db}, and {path} names the store {own}; leave one out")));
+        }
+        samples = !config.says_host();
+        store = store.or_else(|| config.store_path().map(Path::to_owned));
+        builder = builder.config(path);
+    }
+    if store.is_none() {
+        let cure = "name one with --db FILE, or in the [store] of a monitor.toml with --config FILE";
+        return Err(Failure::Usage(format!("there is no store to record to; {cure}")));
+    }
+    if let Some(db) = &agent.db {
+        builder = builder.sqlite(db);
+    }
+    if samples {
+        builder = builder.host(agent.sampling());
+    }
+    builder.start().map_err(Failure::Store)
+}
+
+/// How it samples, in words.
+fn settings(agent: &Agent) -> String {
+    match &agent.config {
+        Some(path) => format!("as {} says", path.display()),
+        None => format!("every {:?}, service {:?}", agent.every, agent.service),
+    }
 }
 
 /// Prints a line, for people or for programs. Nobody may be there to read it.

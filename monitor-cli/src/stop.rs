@@ -1,7 +1,8 @@
 //! Waits for the signals that ask a program to stop.
 //!
 //! The handlers are in place before anything is opened, so that a signal during the start is not lost. A hang-up is left
-//! to the system: who starts the agent with `nohup` wants it to go on.
+//! to the system: who starts the agent with `nohup` wants it to go on. Only for a program with settings that can be read
+//! anew it is the wish that they are.
 
 use std::{
     io,
@@ -9,13 +10,21 @@ use std::{
 };
 
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     flag,
     iterator::Signals,
 };
 
 /// How a shell reports a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
+
+/// What a signal asks for.
+pub(crate) enum Asked {
+    /// That the program stops; with the name of how.
+    Stop(&'static str),
+    /// That it reads its settings anew.
+    Reload,
+}
 
 /// The wish that the program stops.
 pub(crate) struct Stop {
@@ -33,11 +42,26 @@ impl Stop {
         Ok(Self { signals: Signals::new([SIGINT, SIGTERM])? })
     }
 
+    /// Takes a hang-up as the wish that settings are read anew.
+    pub(crate) fn expect_reloads(&self) -> io::Result<()> {
+        self.signals.handle().add_signal(SIGHUP)
+    }
+
+    /// Returns once the program is asked for something.
+    pub(crate) fn next(&mut self) -> Asked {
+        match self.signals.forever().next() {
+            Some(SIGHUP) => Asked::Reload,
+            Some(SIGINT) => Asked::Stop("SIGINT"),
+            _ => Asked::Stop("SIGTERM"),
+        }
+    }
+
     /// Returns once the program is asked to stop, with the name of how.
     pub(crate) fn wait(mut self) -> &'static str {
-        match self.signals.forever().next() {
-            Some(SIGINT) => "SIGINT",
-            _ => "SIGTERM",
+        loop {
+            if let Asked::Stop(signal) = self.next() {
+                return signal;
+            }
         }
     }
 }

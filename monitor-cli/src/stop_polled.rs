@@ -18,6 +18,15 @@ use signal_hook::{
 /// Short enough for whoever waits for the end, long enough to cost nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
+/// What a signal asks for.
+#[allow(dead_code, reason = "where there are hang-ups, only tests see this")]
+pub(crate) enum Asked {
+    /// That the program stops; with the name of how.
+    Stop(&'static str),
+    /// That it reads its settings anew; there is no signal for that here.
+    Reload,
+}
+
 /// The wish that the program stops.
 pub(crate) struct Stop {
     asked: Arc<AtomicBool>,
@@ -32,8 +41,23 @@ impl Stop {
         Ok(Self { asked })
     }
 
+    #[allow(dead_code, clippy::unnecessary_wraps, clippy::unused_self, reason = "as where there are hang-ups")]
+    pub(crate) fn expect_reloads(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Returns once the program is asked for something.
+    #[allow(dead_code, reason = "tests where there are hang-ups")]
+    pub(crate) fn next(&mut self) -> Asked {
+        Asked::Stop(self.asked())
+    }
+
     /// Returns once the program is asked to stop.
     pub(crate) fn wait(self) -> &'static str {
+        self.asked()
+    }
+
+    fn asked(&self) -> &'static str {
         // Relaxed: nothing else is passed by it.
         while !self.asked.load(Ordering::Relaxed) {
             thread::sleep(LOOK_EVERY);

@@ -19,6 +19,16 @@ const LASTING: [&str; 2] = ["agent", "serve"];
 /// What is no answer: a script for a shell.
 const MUTE: [&str; 2] = ["completions", "help"];
 
+/// A rule and a channel.
+const SETTINGS: &str = "
+[[rule]]
+name = 'errors'
+expr = 'function_calls_total > 10'
+[channels.log]
+type = 'file'
+path = 'alerts.jsonl'
+";
+
 /// The commands that the program says it has.
 fn commands() -> BTreeSet<String> {
     let help = printed(&monitor(&["--help"]));
@@ -68,6 +78,18 @@ fn every_command_speaks_json() {
     for command in ["alerts", "explain", "ack", "silence", "unsilence"] {
         assert!(left.remove(command), "{command}");
     }
+    fs::write(path("monitor.toml"), SETTINGS).unwrap();
+    let (config, log) = (path("monitor.toml"), path("alerts.jsonl"));
+    for (task, more) in
+        [("check", &[][..]), ("dry-run", &["--db", db.to_str().unwrap(), "--config"]), ("export", &["--config"])]
+    {
+        let arguments = [&["rules", task, "--json"], more, &[config.as_str()]].concat();
+        lines(task, &printed(&monitor(&arguments)));
+    }
+    let sent = ["alert", "test", "--json", "--channel", "log", "--config", &config];
+    assert_eq!(lines("alert", &printed(&monitor(&sent)))[0]["sent"], true);
+    assert!(fs::read_to_string(log).unwrap().contains("\"kind\":\"test\""));
+    assert!(left.remove("rules") && left.remove("alert"));
     for command in LASTING {
         let other = path("other.db");
         let db = if command == "agent" { other.as_str() } else { db.to_str().unwrap() };

@@ -38,6 +38,9 @@ pub static CLOCK_STEPS_BACK: Counter = Counter::own("monitored_clock_steps_back_
 /// Panics caught in the background thread.
 pub static BACKGROUND_PANICS: Counter = Counter::own("monitored_background_panics_total");
 
+/// Times that settings were to be read anew and could not be; the old ones stayed.
+pub static CONFIG_RELOAD_FAILURES: Counter = Counter::own("monitored_config_reload_failures_total");
+
 /// Notifications that a channel took.
 pub static SENT_NOTIFICATIONS: Counter = Counter::own("monitored_notifications_total").tags(&[("outcome", "sent")]);
 

@@ -4,6 +4,7 @@
 //! one transaction to one SQLite file. Queries open the same file read-only, in this process or in another one.
 //!
 //! ```text
+//! config    monitor.toml: a monitor without a line of code
 //! serve     a monitor that answers over HTTP
 //! ask       PromQL over a store, and over what is not stored yet
 //! http      the HTTP interface of Prometheus, over any source of series
@@ -38,6 +39,8 @@
 
 #[cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]
 pub mod ask;
+#[cfg(all(feature = "config", any(feature = "sqlite", feature = "sqlite-system")))]
+pub mod config;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 mod error;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]

@@ -1,6 +1,7 @@
 //! Promise: a real Alertmanager holds what fires and lets go of what is over, whatever happened to it meanwhile.
 #![cfg(all(feature = "webhook", unix))]
 
+mod common;
 #[path = "common/delivery.rs"]
 mod delivery;
 
@@ -14,7 +15,11 @@ use std::{
 };
 
 use delivery::{PATIENCE, Receiver, now_ms};
-use monitor_sinks::notify::{Active, Alertmanager};
+use monitor_sinks::{
+    Monitor,
+    notify::{Active, Alertmanager, Severity},
+    rule::Rule,
+};
 
 /// Where the program of Debian's package prometheus-alertmanager is: in `MONITORED_ALERTMANAGER`, or in the path of
 /// programs.
@@ -161,4 +166,37 @@ fn an_alert_whose_program_is_killed_ends_by_itself() {
     real.until(PATIENCE, |holds| holds.len() == 1);
     drop(ours);
     real.until(PATIENCE, <[_]>::is_empty);
+}
+
+#[test]
+fn a_monitor_hands_over_what_fires_and_takes_it_back() {
+    let Some(program) = alertmanager() else { return };
+    let receiver = Receiver::answering("200 OK");
+    let folder = tempfile::tempdir().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let real = Real::start(&program, folder.path(), address, &receiver);
+    real.until(PATIENCE, <[_]>::is_empty);
+    let start = || {
+        let ours = Alertmanager::at(format!("http://{address}")).resend_every(Duration::from_secs(1)).start().unwrap();
+        let rule = Rule::new("long_queue").when("queue").above(10.0).severity(Severity::High);
+        let feed = common::Feed::default();
+        let builder = common::builder(&folder.path().join("m.db")).rule(rule).channel("am", ours);
+        (builder.start_with(feed.source()).unwrap(), feed)
+    };
+    let set = |monitor: &Monitor, feed: &common::Feed, value: f64| {
+        feed.with(move |registry| registry.gauge("queue", &[], value));
+        monitor.flush().unwrap();
+    };
+    let (monitor, feed) = start();
+    set(&monitor, &feed, 20.0);
+    real.until(PATIENCE, |holds| holds.len() == 1 && holds[0]["severity"] == "high");
+    // The program starts again; nothing is told by the monitor, and the alert stays.
+    monitor.shutdown().unwrap();
+    let (monitor, feed) = start();
+    set(&monitor, &feed, 20.0);
+    thread::sleep(Duration::from_secs(5));
+    assert_eq!(real.holds().map(|holds| holds.len()), Some(1));
+    set(&monitor, &feed, 1.0);
+    real.until(PATIENCE, <[_]>::is_empty);
+    monitor.shutdown().unwrap();
 }

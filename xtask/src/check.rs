@@ -75,7 +75,8 @@ pub(crate) fn examples() -> Outcome {
         command.args(["run", "--release", "--locked", "--example", name]);
         // These go on for a minute unless they are told otherwise.
         command.args(match name.as_str() {
-            "host" => &["--", "5s"][..],
+            "alerts" => &["--features", "rules"][..],
+            "host" => &["--", "5s"],
             "serve" => &["--features", "http", "--", "127.0.0.1:0", "2"],
             _ => &[],
         });

@@ -8,7 +8,8 @@ use monitor_sinks::{Family, HostSampling};
 use crate::duration;
 
 pub(super) const NOTES: &str = "\
-Stops on SIGINT and SIGTERM, once everything is stored; a second signal ends it at once.
+Stops on SIGINT and SIGTERM, once everything is stored; a second signal ends it at once. On SIGHUP it reads the rules and
+channels of its monitor.toml anew; if there is a mistake in it, the old ones stay.
 
 Exit codes:
   0  stopped by a signal, everything is stored
@@ -19,9 +20,14 @@ Exit codes:
 /// Settings of the agent.
 #[derive(Debug, Args)]
 pub(crate) struct Agent {
-    /// The file to record to; it is created if it does not exist
+    /// The file to record to; it is created if it does not exist. A monitor.toml may name it instead
     #[arg(long, value_name = "FILE")]
-    pub(crate) db: PathBuf,
+    pub(crate) db: Option<PathBuf>,
+
+    /// A monitor.toml: what it says of the store and the machine counts in place of these options; its rules are
+    /// evaluated, its channels told
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     /// How often to sample: 100ms to 1h
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse_interval)]

@@ -1,6 +1,7 @@
 //! What can be said on the command line: a file for each command, and `window`, which several of them know.
 
 mod agent;
+mod alert;
 mod alerts;
 mod care;
 mod completions;
@@ -9,6 +10,7 @@ mod functions;
 mod import;
 mod promql_test;
 mod query;
+mod rules;
 mod series;
 mod serve;
 mod sites;
@@ -20,6 +22,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
     agent::Agent,
+    alert::{Alert, AlertTask, ChannelTest},
     alerts::{Ack, Alerts, Explain, Silence, Unsilence},
     care::{Check, Copy},
     completions::Completions,
@@ -28,6 +31,7 @@ pub(crate) use self::{
     import::Import,
     promql_test::PromqlTest,
     query::Query,
+    rules::{DryRun, Rules, Task as RuleTask},
     series::Series,
     serve::Serve,
     sites::Sites,
@@ -68,6 +72,12 @@ pub(crate) enum Command {
     /// List the series of a store with their newest values
     #[command(after_help = series::NOTES)]
     Series(Series),
+    /// Check alert rules, test them, try them on what is recorded, write them for Prometheus
+    #[command(after_help = rules::NOTES)]
+    Rules(Rules),
+    /// Try the channels that alerts are told through
+    #[command(after_help = alert::NOTES)]
+    Alert(Alert),
     /// List the alerts of which something is going on
     #[command(after_help = alerts::NOTES)]
     Alerts(Alerts),
@@ -159,8 +169,7 @@ mod tests {
     #[test]
     fn each_mistake_is_one_error_that_names_it() {
         for (words, named) in [
-            (&["agent"][..], "--db"),
-            (&["agent", "--db", "m.db", "--every", "10"], "'10'"),
+            (&["agent", "--db", "m.db", "--every", "10"][..], "'10'"),
             (&["agent", "--db", "m.db", "--every", "soon"], "such as 10s"),
             (&["agent", "--db", "m.db", "--top", "-1"], "-1"),
             (&["agent", "--db", "m.db", "--without", "gpu"], "own_process"),

@@ -26,7 +26,7 @@ mod exposition;
 mod family;
 #[cfg(target_os = "linux")]
 mod linux;
-mod pattern;
+pub(crate) mod pattern;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;
 mod record;

@@ -27,7 +27,7 @@ impl Selection {
 }
 
 /// Whether `pattern` matches the whole of `name`. After a failed attempt only the last star is tried again.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
+pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut from) = (0, 0);
     let mut retry = None;
     while from < name.len() {

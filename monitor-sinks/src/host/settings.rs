@@ -189,7 +189,7 @@ impl HostSampling {
     }
 
     /// Says what is out of range, if anything is.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if !(SHORTEST..=LONGEST).contains(&self.interval) {
             return Err(Error::setting(format!(
                 "HostSampling::every({:?}) is out of range; choose 100 ms to 1 h, such as 10 s",

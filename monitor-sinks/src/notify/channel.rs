@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Message, Severity};
+use super::{Message, Severity, Watcher};
 
 /// Delivers messages: one way out of the program.
 ///
@@ -55,6 +55,12 @@ pub trait Channel: Send {
     fn settings(&self) -> Settings {
         Settings::default()
     }
+
+    /// Who is told at each flush which alerts fire that this channel was told of; nobody if not said. For receivers that
+    /// hold states, and forget what they are not told again and again. Asked once, at the start.
+    fn watcher(&self) -> Option<Watcher> {
+        None
+    }
 }
 
 impl Channel for Box<dyn Channel> {
@@ -64,6 +70,10 @@ impl Channel for Box<dyn Channel> {
 
     fn settings(&self) -> Settings {
         (**self).settings()
+    }
+
+    fn watcher(&self) -> Option<Watcher> {
+        (**self).watcher()
     }
 }
 

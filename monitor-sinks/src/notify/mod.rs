@@ -4,6 +4,7 @@
 //! are sent by a thread for each [`Channel`], and marked when they have arrived. So a message is sent at least once,
 //! whatever ends the program when; one that is sent twice has the same key both times.
 
+mod active;
 #[cfg(feature = "webhook")]
 mod alertmanager;
 mod channel;
@@ -25,16 +26,17 @@ mod webhook;
 
 #[cfg(feature = "smtp")]
 pub use self::email::{Builder as EmailBuilder, Email};
-#[cfg(feature = "webhook")]
 pub use self::{
-    alertmanager::{Active, Alertmanager, Builder as AlertmanagerBuilder},
-    webhook::{Builder as WebhookBuilder, Webhook},
-};
-pub use self::{
+    active::{Active, Watcher},
     channel::{Channel, Class, Receipt, Refusal, Settings},
     command::Command,
     file::{JsonFile, Stderr},
     message::{Kind, Member, Message},
     secret::Secret,
     severity::Severity,
+};
+#[cfg(feature = "webhook")]
+pub use self::{
+    alertmanager::{Alertmanager, Builder as AlertmanagerBuilder},
+    webhook::{Builder as WebhookBuilder, Webhook},
 };

@@ -51,6 +51,8 @@ pub struct Rule {
     group_by: Vec<String>,
     repeat: Duration,
     channels: Vec<String>,
+    /// The channels that are told of some severities only, with the least of them.
+    least: BTreeMap<String, Severity>,
     /// A step that made no sense.
     mistake: Option<String>,
 }
@@ -102,6 +104,7 @@ impl Rule {
             group_by: Vec::new(),
             repeat: REPEAT,
             channels: Vec::new(),
+            least: BTreeMap::new(),
             mistake: None,
         }
     }
@@ -254,6 +257,16 @@ impl Rule {
         self
     }
 
+    /// A channel that is told as well, of alerts of this severity and above.
+    pub fn channel_from(mut self, least: Severity, channel: impl Into<String>) -> Self {
+        let channel = channel.into();
+        self.least.insert(channel.clone(), least);
+        if !self.channels.contains(&channel) {
+            self.channels.push(channel);
+        }
+        self
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -344,6 +357,12 @@ impl Rule {
     #[must_use]
     pub fn channel_names(&self) -> &[String] {
         &self.channels
+    }
+
+    /// From which severity on a channel is told of its alerts.
+    #[must_use]
+    pub fn least_severity_for(&self, channel: &str) -> Severity {
+        self.least.get(channel).copied().unwrap_or(Severity::Low)
     }
 
     /// The severities that its alerts can have, the lowest first.

@@ -54,6 +54,12 @@ impl Rule {
         rule.check().map(|()| rule)
     }
 
+    /// What a line of text says, for a rule that says nothing yet and is checked later. A mistake comes with its offset.
+    #[allow(dead_code, reason = "files of rules need it")]
+    pub(crate) fn taking(self, text: &str) -> Result<Self, (usize, String)> {
+        read(self, text).map_err(|Fault { at, message }| (at, message))
+    }
+
     /// The rule as a line of text that [`parse`](Self::parse) reads; nothing if a function decides.
     #[must_use]
     pub fn to_text(&self) -> Option<String> {
@@ -198,7 +204,7 @@ fn end_of_expression(text: &str) -> usize {
     let first = text.len() - text.trim_start().len();
     let ends = |word: &Word<'_>| word.at > first && (word.text == "," || is_clause(word.text));
     let known = words(text).find(ends).map(|word| word.at);
-    known.or_else(|| after_threshold(text)).unwrap_or(text.len())
+    known.into_iter().chain(after_threshold(text)).min().unwrap_or(text.len())
 }
 
 /// Where a word follows a threshold that is no clause, so that it is found to be a mistake there.

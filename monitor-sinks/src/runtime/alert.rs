@@ -3,7 +3,10 @@
 use std::{
     any::Any,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -17,7 +20,7 @@ use super::{
 use crate::{
     error::Error,
     notify::{
-        Channel,
+        self, Channel, Message, Receipt, Refusal, Watcher,
         notifier::{Notifier, Turn},
         outbox,
     },
@@ -53,8 +56,31 @@ pub(super) struct Alerts {
     instance: Option<String>,
 }
 
-/// A channel until a monitor takes it.
-type Handed = Arc<Mutex<Option<Box<dyn Channel>>>>;
+/// A channel that a builder was given. A monitor keeps it while its rules change.
+#[derive(Clone)]
+struct Handed {
+    channel: Arc<Mutex<Box<dyn Channel>>>,
+    settings: notify::Settings,
+    watcher: Option<Watcher>,
+    is_taken: Arc<AtomicBool>,
+}
+
+impl Handed {
+    fn new(channel: impl Channel + 'static) -> Self {
+        let (settings, watcher) = (channel.settings(), channel.watcher());
+        Self { channel: Arc::new(Mutex::new(Box::new(channel))), settings, watcher, is_taken: Arc::default() }
+    }
+}
+
+impl Channel for Handed {
+    fn send(&mut self, message: &Message, deadline: Instant) -> Result<Receipt, Refusal> {
+        self.channel.lock().unwrap_or_else(PoisonError::into_inner).send(message, deadline)
+    }
+
+    fn settings(&self) -> notify::Settings {
+        self.settings
+    }
+}
 
 impl Builder {
     /// Watches a rule: it is evaluated at each flush, and its alerts are stored and told.
@@ -86,9 +112,19 @@ impl Builder {
 
     /// Tells alerts through a channel, of which rules may choose by this name. Each channel has a thread of its own.
     pub fn channel(mut self, name: impl Into<String>, channel: impl Channel + 'static) -> Self {
-        let handed: Handed = Arc::new(Mutex::new(Some(Box::new(channel))));
-        self.invited.settings(|alerts: &mut Alerts| alerts.channels.push((name.into(), handed)));
+        self.invited.settings(|alerts: &mut Alerts| alerts.channels.push((name.into(), Handed::new(channel))));
         self
+    }
+
+    /// The names of the rules and of the channels that it was given.
+    #[allow(dead_code, reason = "files refer to them")]
+    pub(crate) fn names(&mut self) -> (Vec<String>, Vec<String>) {
+        let mut names = (Vec::new(), Vec::new());
+        self.invited.settings(|alerts: &mut Alerts| {
+            names.0 = alerts.rules.iter().map(|rule| rule.name().to_owned()).collect();
+            names.1 = alerts.channels.iter().map(|(name, _)| name.clone()).collect();
+        });
+        names
     }
 
     /// Evaluates rules each time this long has passed, at a flush. Default: at every flush.
@@ -171,7 +207,7 @@ impl Monitor {
 impl Invitation for Alerts {
     fn open(&self, occasion: Occasion<'_>) -> Result<Box<dyn Attendant>, Error> {
         self.check()?;
-        let notifier = self.notifier()?;
+        let notifier = self.notifier(occasion.is_first)?;
         let recipients =
             notifier.channels().map(|name| Recipient { name: name.to_owned(), least: notifier.least(name) });
         let settings = engine::Settings {
@@ -183,6 +219,8 @@ impl Invitation for Alerts {
             instance: self.instance.clone().unwrap_or_else(|| instance(occasion.service)),
             limits: Limits::USUAL,
         };
+        let watchers = self.channels.iter().filter_map(|(name, handed)| Some((name.clone(), handed.watcher.clone()?)));
+        let watchers = watchers.collect();
         let begun = Instant::now();
         let path = occasion.writer.path().clone();
         let failed = |error| Error::sqlite("prepare", &path, Duration::ZERO, error);
@@ -190,12 +228,15 @@ impl Invitation for Alerts {
         let moment = Moment { wall_ms: occasion.now_us.div_euclid(1_000), steady_ms: 0 };
         let connection = occasion.writer.connection().ok_or_else(|| Error::setting("the store is closed"))?;
         outbox::create(connection).map_err(failed)?;
-        // Whoever had leases did not have that of the store, or has ended.
-        outbox::release(connection, None).map_err(failed)?;
+        if occasion.is_first {
+            // Whoever had leases did not have that of the store, or has ended.
+            outbox::release(connection, None).map_err(failed)?;
+        }
         let engine = Engine::open(settings, connection, store, moment).map_err(failed)?;
         Ok(Box::new(Running {
             engine,
             notifier,
+            watchers,
             turn: None,
             begun,
             next_row_us: Some(occasion.now_us),
@@ -234,14 +275,14 @@ impl Alerts {
         Ok(())
     }
 
-    fn notifier(&self) -> Result<Notifier, Error> {
+    fn notifier(&self, is_first: bool) -> Result<Notifier, Error> {
         let take = |(name, handed): &(String, Handed)| {
-            let channel = handed.lock().unwrap_or_else(PoisonError::into_inner).take();
-            channel.map(|channel| (name.clone(), channel)).ok_or_else(|| {
-                Error::setting(format!(
+            if handed.is_taken.swap(true, Ordering::Relaxed) && is_first {
+                return Err(Error::setting(format!(
                     "channel `{name}` belongs to another monitor, which was started with a clone of this builder"
-                ))
-            })
+                )));
+            }
+            Ok((name.clone(), Box::new(handed.clone()) as Box<dyn Channel>))
         };
         let channels = self.channels.iter().map(take).collect::<Result<Vec<_>, _>>()?;
         Notifier::start(channels, || {})
@@ -276,6 +317,8 @@ impl fmt::Debug for Alerts {
 struct Running {
     engine: Engine,
     notifier: Notifier,
+    /// Those who hold what fires, by the names of their channels.
+    watchers: Vec<(String, Watcher)>,
     /// What the transaction that is open has taken from the outbox.
     turn: Option<Turn>,
     begun: Instant,
@@ -375,6 +418,9 @@ impl Attendant for Running {
     fn stored(&mut self, writer: &mut Writer, at_us: i64, has_written: bool) {
         self.flushed_us = at_us;
         self.engine.delivered();
+        for (channel, watcher) in &self.watchers {
+            watcher(self.engine.known_to(channel));
+        }
         if !has_written {
             return;
         }

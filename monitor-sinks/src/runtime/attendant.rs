@@ -70,6 +70,9 @@ pub(super) struct Occasion<'a> {
     pub(super) store: Store,
     pub(super) writer: &'a mut Writer,
     pub(super) now_us: i64,
+    /// Whether the monitor starts; else somebody else takes over while it runs.
+    #[allow(dead_code, reason = "nobody asks without the feature `rules`")]
+    pub(super) is_first: bool,
 }
 
 /// The invitation that a builder has been given.
@@ -92,9 +95,15 @@ impl Invited {
         }
     }
 
-    pub(super) fn open(&self, occasion: Occasion<'_>) -> Result<Attendance, Error> {
-        let attendant = self.0.as_ref().map(|invitation| invitation.open(occasion)).transpose()?;
-        Ok(Attendance { attendant, panics: 0, figures: Figures::default() })
+    /// Whoever is invited, at the start of a monitor.
+    pub(super) fn attend(&self, occasion: Occasion<'_>) -> Result<Attendance, Error> {
+        let (service, interval, store) = (occasion.service.to_owned(), occasion.interval, occasion.store.clone());
+        let attendant = self.open(occasion)?;
+        Ok(Attendance { service, interval, store, attendant, panics: 0, figures: Figures::default() })
+    }
+
+    fn open(&self, occasion: Occasion<'_>) -> Result<Option<Box<dyn Attendant>>, Error> {
+        self.0.as_ref().map(|invitation| invitation.open(occasion)).transpose()
     }
 }
 
@@ -103,6 +112,9 @@ const MOST_PANICS: u32 = 3;
 
 /// An attendant whose panics go no further.
 pub(super) struct Attendance {
+    service: String,
+    interval: Duration,
+    store: Store,
     /// `None` where there is none, and once it was given up.
     attendant: Option<Box<dyn Attendant>>,
     panics: u32,
@@ -151,6 +163,31 @@ impl Attendance {
         self.guarded(|attendant| attendant.close(at_us));
     }
 
+    /// Gets somebody ready to take over. Who attends now stays until [`replace`](Self::replace).
+    pub(super) fn successor(
+        &self,
+        invited: &Invited,
+        writer: &mut Writer,
+        now_us: i64,
+    ) -> Result<Option<Box<dyn Attendant>>, Error> {
+        let store = self.store.clone();
+        invited.open(Occasion {
+            service: &self.service,
+            interval: self.interval,
+            store,
+            writer,
+            now_us,
+            is_first: false,
+        })
+    }
+
+    pub(super) fn replace(&mut self, successor: Option<Box<dyn Attendant>>) {
+        let before = std::mem::replace(&mut self.attendant, successor);
+        let _ = caught(|| drop(before));
+        self.panics = 0;
+        self.figures.go_on();
+    }
+
     fn guarded<T>(&mut self, work: impl FnOnce(&mut dyn Attendant) -> T) -> Option<T> {
         let attendant = self.attendant.as_deref_mut()?;
         match caught(|| work(attendant)) {
@@ -185,6 +222,8 @@ pub(super) struct Figures {
     values: Vec<f64>,
     /// What has been stored.
     stored: Vec<f64>,
+    /// What others have counted before.
+    before: Vec<f64>,
 }
 
 impl Figures {
@@ -192,8 +231,15 @@ impl Figures {
         if self.keys.is_empty() {
             self.keys = figures.iter().map(Figure::key).collect();
             self.stored = vec![0.0; figures.len()];
+            self.before.clone_from(&self.stored);
         }
-        self.values = figures.into_iter().map(|figure| figure.value).collect();
+        self.values = figures.into_iter().zip(&self.before).map(|(figure, before)| figure.value + before).collect();
+    }
+
+    /// Lets somebody else count on.
+    fn go_on(&mut self) {
+        let counted = self.keys.iter().zip(&self.values);
+        self.before = counted.map(|(key, value)| if key.kind == MetricKind::Counter { *value } else { 0.0 }).collect();
     }
 
     pub(super) fn samples(&self) -> impl Iterator<Item = Placed<'_>> {
@@ -218,5 +264,34 @@ impl Figure {
     fn key(&self) -> SeriesKey {
         let labels = self.label.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect();
         SeriesKey { name: self.name.to_owned(), kind: self.kind, unit: String::new(), service: None, labels }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(evaluations: f64, firing: f64) -> Vec<Figure> {
+        vec![
+            Figure { name: "evaluations_total", label: None, kind: MetricKind::Counter, value: evaluations },
+            Figure { name: "firing", label: None, kind: MetricKind::Gauge, value: firing },
+        ]
+    }
+
+    #[test]
+    fn who_takes_over_counts_on() {
+        let mut all = Figures::default();
+        all.take(figures(5.0, 2.0));
+        all.delivered();
+        all.take(figures(7.0, 2.0));
+        all.go_on();
+        all.take(figures(1.0, 1.0));
+        let samples: Vec<Value<'_>> = all.samples().map(|placed| placed.sample.value).collect();
+        let (total, fresh) = (Number::Int(8), Number::Int(3));
+        assert!(matches!(samples[0], Value::Counter { total: t, fresh: f } if (t, f) == (total, fresh)), "{samples:?}");
+        assert!(matches!(samples[1], Value::Gauge(1.0)), "{samples:?}");
+        all.go_on();
+        all.take(figures(0.0, 0.0));
+        assert_eq!(all.values, [8.0, 0.0]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -11,6 +12,7 @@ use monitor_core::Collector;
 use super::{
     Monitor, Source,
     attendant::{Invited, Occasion},
+    plan::{Plan, Renewal},
     sampler::Chosen,
     thread,
 };
@@ -53,6 +55,7 @@ pub struct Builder {
     max_series: Option<usize>,
     pub(super) samplers: Chosen,
     pub(super) invited: Invited,
+    pub(super) plan: Option<Arc<dyn Plan>>,
 }
 
 impl Builder {
@@ -66,6 +69,7 @@ impl Builder {
             max_series: None,
             samplers: Chosen::default(),
             invited: Invited::default(),
+            plan: None,
         }
     }
 
@@ -142,8 +146,14 @@ impl Builder {
         self.launch(move || source)
     }
 
+    fn launch<S: Source>(mut self, source: impl FnOnce() -> S) -> Result<Monitor, Error> {
+        let Some(plan) = self.plan.take() else { return self.open(source, None) };
+        let renewal = Renewal { plan, base: self };
+        renewal.builder()?.open(source, Some(renewal))
+    }
+
     /// The source is made last: a collector takes over from the one before it, and nothing may fail after that.
-    fn launch<S: Source>(self, source: impl FnOnce() -> S) -> Result<Monitor, Error> {
+    fn open<S: Source>(self, source: impl FnOnce() -> S, renewal: Option<Renewal>) -> Result<Monitor, Error> {
         let path = self
             .path
             .as_deref()
@@ -174,15 +184,21 @@ impl Builder {
         let mut writer = Writer::open(path, settings, now_us)?;
         let path = writer.path().clone();
         let (store, interval) = (Store::at(path.clone()), self.interval);
-        let attendance =
-            self.invited.open(Occasion { service: &service, interval, store, writer: &mut writer, now_us })?;
+        let attendance = self.invited.attend(Occasion {
+            service: &service,
+            interval,
+            store,
+            writer: &mut writer,
+            now_us,
+            is_first: true,
+        })?;
         if let Some(limit) = self.max_series {
             monitor_core::set_total_series_limit(limit);
         }
         let (commands, inbox) = bounded(COMMANDS);
         let handle = thread::spawn(writer, source, samplers, attendance, inbox, duration_micros(self.interval))
             .map_err(|error| Error::io("start the background thread for", &path, error))?;
-        Ok(Monitor::new(path, commands, handle))
+        Ok(Monitor::new(path, commands, handle, renewal))
     }
 }
 

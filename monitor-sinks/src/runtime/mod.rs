@@ -18,6 +18,7 @@ mod builder;
 #[cfg(feature = "host")]
 mod host;
 mod outage;
+mod plan;
 #[cfg(feature = "promql")]
 mod question;
 mod sampler;
@@ -29,9 +30,11 @@ use std::{fmt, path::Path, sync::Arc, thread::JoinHandle};
 
 use crossbeam_channel::{Sender, bounded};
 
-#[cfg(feature = "promql")]
+#[allow(unused_imports, reason = "there are builds without plans")]
+pub(crate) use self::plan::Plan;
 use self::{
     attached::Attached,
+    plan::Renewal,
     thread::{Command, Reply},
 };
 pub use self::{builder::Builder, source::Source};
@@ -78,6 +81,8 @@ pub struct Monitor {
     /// Gone once the thread was joined.
     thread: Option<JoinHandle<()>>,
     attached: Attached,
+    /// Where settings come from that can change.
+    renewal: Option<Renewal>,
 }
 
 impl Monitor {
@@ -132,8 +137,8 @@ impl Monitor {
         self.stop()
     }
 
-    fn new(path: Arc<Path>, commands: Sender<Command>, thread: JoinHandle<()>) -> Self {
-        Self { store: Store::at(path), commands, thread: Some(thread), attached: Attached::default() }
+    fn new(path: Arc<Path>, commands: Sender<Command>, thread: JoinHandle<()>, renewal: Option<Renewal>) -> Self {
+        Self { store: Store::at(path), commands, thread: Some(thread), attached: Attached::default(), renewal }
     }
 
     fn stop(&mut self) -> Result<(), Error> {

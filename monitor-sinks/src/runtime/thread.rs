@@ -19,7 +19,7 @@ use rusqlite::Transaction;
 
 use super::{
     Source,
-    attendant::Attendance,
+    attendant::{Attendance, Invited},
     outage::Outage,
     sampler::{Samplers, caught},
     schedule::{Grid, Step, step_back},
@@ -45,6 +45,9 @@ const SLOW_CALLS_KEPT: usize = 4096;
 pub(super) enum Command {
     /// Drain now and answer when it is committed.
     Flush(Reply),
+    /// Drain, let others attend from now on, and answer.
+    #[allow(dead_code, reason = "there are builds without plans")]
+    Renew(Box<Invited>, Reply),
     /// Drain, close the store, answer and end.
     Stop(Reply),
     /// Tell what was recorded up to now.
@@ -124,6 +127,10 @@ impl<S: Source> Worker<S> {
             };
             let stop = match inbox.recv_timeout(wait) {
                 Ok(Command::Flush(reply)) => self.flush(reply, inbox),
+                Ok(Command::Renew(invited, reply)) => {
+                    let _ = reply.send(self.renew(&invited));
+                    None
+                }
                 Ok(Command::Stop(reply)) => Some(reply),
                 Ok(Command::Look(look)) => {
                     self.look(look);
@@ -156,6 +163,9 @@ impl<S: Source> Worker<S> {
         {
             match command {
                 Command::Flush(reply) => waiting.push(reply),
+                Command::Renew(invited, reply) => {
+                    let _ = reply.send(self.renew(&invited));
+                }
                 Command::Stop(reply) => stop = Some(reply),
                 Command::Look(look) => self.look(look),
             }
@@ -169,6 +179,18 @@ impl<S: Source> Worker<S> {
             self.tidy(TIDY_TIME);
         }
         stop
+    }
+
+    /// Lets others attend from now on, who take up what the ones before them have stored. If they cannot, these stay.
+    fn renew(&mut self, invited: &Invited) -> Result<(), Error> {
+        self.drain()?;
+        let successor = caught(|| self.attendance.successor(invited, &mut self.writer, now_us()));
+        let successor = successor.unwrap_or_else(|message| Err(Kind::Panicked { message }.into()))?;
+        self.attendance.close(now_us());
+        // What this cannot store is known to be open, and done again.
+        let _ = self.drain();
+        self.attendance.replace(successor);
+        Ok(())
     }
 
     /// Seals, rolls up and drops for a while. What fails is begun anew later.

@@ -81,9 +81,14 @@ impl Server {
 
     /// A channel that this server should be content with.
     pub(crate) fn email(&self, recipients: &[&str]) -> EmailBuilder {
-        let email = Email::via("localhost").port(self.port).ca_file(self.folder.path().join("ca.pem"));
+        let email = Email::via("localhost").port(self.port).ca_file(self.ca_file());
         let email = email.login("monitor", Secret::new(PLANTED)).from("Monitor <monitor@a.example>");
         recipients.iter().fold(email, |email, to| email.to(format!("{to}@b.example")))
+    }
+
+    /// The certificate of the CA that has signed that of the server.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
     }
 
     pub(crate) fn next(&self, event: &str) -> Value {

@@ -7,46 +7,13 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde_json::{Value, json};
 
-use crate::notify::{Severity, plain::time};
+use crate::notify::{Active, plain::time};
 
 /// For how long it is told that an alert is over.
 const TOLD_OF_THE_END_MS: i64 = 15 * 60_000;
 
 /// Alerts in one request.
 const BATCH: usize = 500;
-
-/// An alert that fires, or has just ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Active {
-    /// The rule, which becomes the label `alertname`.
-    pub rule: String,
-    /// How bad it is, which becomes the label `severity`.
-    pub severity: Severity,
-    /// The labels of the alert.
-    pub labels: BTreeMap<String, String>,
-    /// Further texts.
-    pub annotations: BTreeMap<String, String>,
-    /// When it began, in milliseconds since 1970.
-    pub started_ms: i64,
-    /// When it ended, if it has.
-    pub ended_ms: Option<i64>,
-}
-
-impl Active {
-    /// An alert that fires since `started_ms`, in milliseconds since 1970.
-    #[must_use]
-    pub fn new(rule: impl Into<String>, started_ms: i64) -> Self {
-        Self {
-            rule: rule.into(),
-            severity: Severity::default(),
-            labels: BTreeMap::new(),
-            annotations: BTreeMap::new(),
-            started_ms,
-            ended_ms: None,
-        }
-    }
-}
 
 /// The alerts that are told, by the labels that they have there.
 #[derive(Debug)]
@@ -149,6 +116,7 @@ fn valid(names: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notify::Severity;
 
     const MINUTE: i64 = 60_000;
 

@@ -1,21 +1,22 @@
 //! Hands alerts over to an Alertmanager, which then groups, routes and silences them.
 //!
-//! It does not go through the outbox: what it should hold follows from what fires now.
+//! What it should hold follows from what fires now. As a channel of a monitor it is given messages as any other one, so that
+//! rules, routes and silences apply to it; they only say which alerts it is to hold.
 
 mod level;
 
 use std::{
     fmt,
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime},
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-pub use self::level::Active;
 use self::level::Level;
 use super::{
-    Secret,
+    Active, Channel, Kind, Message, Receipt, Refusal, Secret, Settings, Watcher,
     webhook::{check_url, http},
 };
 use crate::{
@@ -44,9 +45,12 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 #[must_use = "it ends when it is dropped"]
 pub struct Alertmanager {
-    updates: Option<Sender<Vec<Active>>>,
+    updates: Updates,
     thread: Option<JoinHandle<()>>,
 }
+
+/// The way to its thread, until it ends.
+type Updates = Arc<Mutex<Option<Sender<Vec<Active>>>>>;
 
 /// The settings of a hand-over.
 #[must_use = "it begins with `start`"]
@@ -68,17 +72,41 @@ impl Alertmanager {
     ///
     /// What fired at the last update and is not in this one has ended.
     pub fn update(&self, active: Vec<Active>) {
-        if let Some(updates) = &self.updates {
-            // Its thread ends after this.
-            let _ = updates.send(active);
+        update(&self.updates, active);
+    }
+}
+
+fn update(updates: &Updates, active: Vec<Active>) {
+    if let Some(updates) = &*updates.lock().unwrap_or_else(PoisonError::into_inner) {
+        // Its thread ends after this.
+        let _ = updates.send(active);
+    }
+}
+
+impl Channel for Alertmanager {
+    fn send(&mut self, message: &Message, _deadline: Instant) -> Result<Receipt, Refusal> {
+        match message.kind {
+            Kind::Meta | Kind::Test => {
+                Err(Refusal::of_message("an Alertmanager is told of alerts, and of nothing else"))
+            }
+            _ => Ok(Receipt::new("handed over as long as it fires")),
         }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { digest: false, ..Settings::default() }
+    }
+
+    fn watcher(&self) -> Option<Watcher> {
+        let updates = Arc::clone(&self.updates);
+        Some(Arc::new(move |active| update(&updates, active)))
     }
 }
 
 /// Ends within the time limit of a request, for what is being told is told to its end.
 impl Drop for Alertmanager {
     fn drop(&mut self) {
-        self.updates = None;
+        self.updates.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -116,7 +144,7 @@ impl Builder {
         let teller = Teller { level, agent: http::agent(), settings: self, is_failing: false };
         let spawned = thread::Builder::new().name(String::from("alertmanager")).spawn(move || teller.run(&inbox));
         let thread = spawned.map_err(|error| Error::stream("start the thread of an Alertmanager", error))?;
-        Ok(Alertmanager { updates: Some(updates), thread: Some(thread) })
+        Ok(Alertmanager { updates: Arc::new(Mutex::new(Some(updates))), thread: Some(thread) })
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     tracked::Tracked,
 };
 use crate::{
-    notify::{Kind, Message, Severity},
+    notify::{Active, Kind, Message, Severity},
     promql::Labels,
     util::time::rfc3339,
 };
@@ -37,6 +37,18 @@ pub(super) fn of_alert(rule: &Rule, alert: &Tracked, note: &Note, instance: &str
     message.title = title(rule, &message, &alert.labels);
     message.text = text(&message, note, &notes);
     message
+}
+
+/// An alert that fires, for those who hold what does.
+pub(super) fn active(rule: &Rule, alert: &Tracked) -> Active {
+    let state = &alert.memory.state;
+    let severity = state.severity.unwrap_or_else(|| rule.condition().lowest());
+    let facts = Facts::new(rule, severity, state.last_value, &alert.labels);
+    let mut active = Active::new(rule.name(), state.started_ms);
+    active.severity = severity;
+    active.labels = facts.labels().0.iter().map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
+    active.annotations = facts.annotations().0;
+    active
 }
 
 /// That a rule cannot be evaluated, or can be again.

@@ -60,7 +60,7 @@ use super::{
 };
 use crate::{
     ask::{Recent, StoreSource},
-    notify::Message,
+    notify::{Active, Message},
     promql::Labels,
     store::Placed,
 };
@@ -455,6 +455,13 @@ impl Engine {
     /// Takes note that the samples of the last flush have been committed.
     pub(crate) fn delivered(&mut self) {
         self.recent.delivered();
+    }
+
+    /// The alerts that fire and that a channel was told of.
+    pub(crate) fn known_to(&self, channel: &str) -> Vec<Active> {
+        let told = |alert: &&Tracked| alert.memory.state.is_active() && alert.memory.told.channels.contains(channel);
+        let alerts = self.rules.iter().flat_map(|live| live.alerts.values().map(move |alert| (&live.rule, alert)));
+        alerts.filter(|(_, alert)| told(alert)).map(|(rule, alert)| message::active(rule, alert)).collect()
     }
 
     /// Messages that have waited for a commit for longer than `patience_ms`, each once: they are sent without.

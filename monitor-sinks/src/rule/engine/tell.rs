@@ -189,7 +189,9 @@ impl Teller<'_> {
     fn everybody(&self, severity: Severity) -> Vec<String> {
         let named = self.rule.channel_names();
         let is_meant = |channel: &&Recipient| named.is_empty() || named.contains(&channel.name);
-        let wanting = self.recipients.iter().filter(|channel| severity >= channel.least).filter(is_meant);
+        let wants =
+            |channel: &&Recipient| severity >= channel.least && severity >= self.rule.least_severity_for(&channel.name);
+        let wanting = self.recipients.iter().filter(wants).filter(is_meant);
         wanting.map(|channel| channel.name.clone()).collect()
     }
 

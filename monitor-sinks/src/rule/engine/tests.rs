@@ -194,7 +194,7 @@ fn a_restart_with_nothing_changed_tells_nothing_and_changes_nothing() {
 
 #[test]
 fn an_alert_that_waits_loses_little_of_its_time_when_the_program_is_killed() {
-    let mut rig = Rig::new([queue().held_for(Duration::from_secs(60))]);
+    let mut rig = Rig::new([queue().held_for(Duration::from_mins(1))]);
     rig.hold("queue", 20.0, 50);
     rig.restart(3);
     rig.hold("queue", 20.0, 9);
@@ -207,7 +207,7 @@ fn an_alert_that_waits_loses_little_of_its_time_when_the_program_is_killed() {
 fn a_clock_that_is_stepped_makes_no_alert_and_ends_none() {
     let windowed = Rule::new("rate").when("rate(rows_total[1m])").below(0.5).held_for(Duration::from_secs(45));
     let mean = Rule::new("mean").when("avg_over_time(queue[5m])").above(10.0);
-    let mut rig = Rig::new([windowed, mean, queue().held_for(Duration::from_secs(60))]);
+    let mut rig = Rig::new([windowed, mean, queue().held_for(Duration::from_mins(1))]);
     let second = |rig: &mut Rig, value: f64, rows: u64| {
         rig.registry.count("rows_total", &[], rows);
         rig.hold("queue", value, 1);
@@ -314,7 +314,7 @@ fn an_edited_rule_goes_on_and_a_removed_one_ends() {
     assert_eq!(rig.told(), ["firing queue", "firing other"]);
     // The threshold of one was raised, the other one was renamed.
     rig.rules = vec![
-        Rule::new("queue").when("queue").above(15.0).held_for(Duration::from_secs(60)),
+        Rule::new("queue").when("queue").above(15.0).held_for(Duration::from_mins(1)),
         Rule::new("renamed").when("queue").above(10.0),
     ];
     rig.restart(5);
@@ -423,7 +423,7 @@ fn while_the_store_is_locked_alerts_go_on_and_nothing_is_lost_or_told_twice() {
         let is_stored = rig.tick();
         let now = rig.steady_ms;
         let overdue = rig.running.as_mut().unwrap().1.overdue(now, 30_000);
-        direct.extend(overdue.map(|message| message.idempotency_key()));
+        direct.extend(overdue.map(Message::idempotency_key));
         is_stored
     };
     assert!((0..20).all(|_| !second(&mut rig, 20.0)));
@@ -473,8 +473,8 @@ fn random_lives_of_alerts_are_told_from_beginning_to_end() {
         let seconds = 1 + (random.next() % 4) as usize;
         rig.hold("queue", value, seconds);
         match random.next() % 12 {
-            0 => rig.restart((random.next() % 30) as i64),
-            1 => rig.wall_ms += (random.next() % 20_000) as i64 - 10_000,
+            0 => rig.restart((random.next() % 30).cast_signed()),
+            1 => rig.wall_ms += (random.next() % 20_000).cast_signed() - 10_000,
             _ => {}
         }
     }

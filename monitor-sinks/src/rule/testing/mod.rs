@@ -25,7 +25,7 @@ use crate::{
 };
 
 #[cfg(feature = "config")]
-pub use self::unit::{UnitReport, run_units, run_units_with};
+pub use self::unit::{UnitReport, run_units, run_units_of, run_units_with};
 
 /// A test of one rule.
 ///

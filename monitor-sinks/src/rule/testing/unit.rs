@@ -53,12 +53,23 @@ pub fn run_units(path: &Path) -> Result<UnitReport, Error> {
 /// As for [`run_units`].
 pub fn run_units_with(path: &Path, groups: Vec<Group>) -> Result<UnitReport, Error> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let read_file = |name: &Path| {
-        let wrong = |error| Error::setting(format!("cannot read {}: {error}; check the path", name.display()));
-        fs::read_to_string(name).map_err(wrong)
-    };
-    let text = read_file(path)?;
-    run(&path.display().to_string(), &text, groups, |name| read_file(&folder.join(name)))
+    run(&path.display().to_string(), &content(path)?, groups, |name| read(name, &content(&folder.join(name))?))
+}
+
+/// As [`run_units`], with somebody else reading the files that `rule_files` names, so that rules can be tested that are not
+/// in files of Prometheus.
+///
+/// # Errors
+///
+/// As for [`run_units`].
+pub fn run_units_of(path: &Path, rules: impl Fn(&Path) -> Result<Vec<Group>, Error>) -> Result<UnitReport, Error> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    run(&path.display().to_string(), &content(path)?, Vec::new(), |name| rules(&folder.join(name)))
+}
+
+fn content(path: &Path) -> Result<String, Error> {
+    let wrong = |error| Error::setting(format!("cannot read {}: {error}; check the path", path.display()));
+    fs::read_to_string(path).map_err(wrong)
 }
 
 #[derive(Deserialize)]
@@ -143,11 +154,11 @@ fn run(
     file: &str,
     text: &str,
     mut groups: Vec<Group>,
-    read_file: impl Fn(&str) -> Result<String, Error>,
+    rules: impl Fn(&str) -> Result<Vec<Group>, Error>,
 ) -> Result<UnitReport, Error> {
     let parsed: File = serde_saphyr::from_str(text).map_err(|error| yaml_error(file, &error))?;
     for name in &parsed.rule_files {
-        groups.extend(read(&name.value, &read_file(&name.value)?)?);
+        groups.extend(rules(&name.value)?);
     }
     let place = |group: &Group| parsed.group_eval_order.iter().position(|name| *name == group.name);
     groups.sort_by_key(|group| place(group).unwrap_or(usize::MAX));
@@ -433,7 +444,7 @@ tests:
     fn report(tests: &str) -> Result<UnitReport, Error> {
         run("tests.yml", tests, Vec::new(), |name| {
             assert_eq!(name, "rules.yml");
-            Ok(RULES.to_owned())
+            read(name, RULES)
         })
     }
 
