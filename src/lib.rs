@@ -38,6 +38,8 @@ pub use monitor_sinks::{
 };
 #[cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use monitor_sinks::{Question, StoreSource};
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
+pub use monitor_sinks::{notify, rule};
 
 #[cfg(all(feature = "host", any(feature = "sqlite", feature = "sqlite-system")))]
 pub use monitor_sinks::{Family, Host, HostSampling, TopProcess, TopProcesses};

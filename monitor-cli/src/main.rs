@@ -2,13 +2,15 @@
 //!
 //! One word says what it does: `monitor agent` samples the machine into a metric store; `functions`, `sites` and `series`
 //! show what is in one, and `top` shows it while it is recorded; `query` and `sql` ask one; `export` and `import` take
-//! values out of one and into one; `backup`, `check` and `salvage` take care of one; `serve` lets clients of Prometheus ask
+//! values out of one and into one; `backup`, `check` and `salvage` take care of one; `alerts`, `explain`,
+//! `ack`, `silence` and `unsilence` are about what goes wrong; `serve` lets clients of Prometheus ask
 //! one; `promql-test` runs test scripts of PromQL; `completions` teaches a shell these words. What is printed is for
 //! people, but for what they ask to have as JSON; everything that went wrong goes to standard error. Scripts branch on the
 //! exit code, see `exit`.
 
 mod activity;
 mod agent;
+mod alerts;
 mod arguments;
 mod care;
 mod colour;
@@ -51,6 +53,11 @@ use self::{
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Agent(agent) => agent::run(&agent),
+        Command::Ack(ack) => alerts::ack(&ack).map_err(Failure::Store),
+        Command::Alerts(list) => alerts::list(&list).map_err(Failure::Store),
+        Command::Explain(explain) => alerts::explain(&explain).map_err(Failure::Store),
+        Command::Silence(silence) => alerts::silence(&silence).map_err(Failure::Store),
+        Command::Unsilence(unsilence) => alerts::unsilence(&unsilence).map_err(Failure::Store),
         Command::Backup(copy) => care::backup(&copy).map_err(Failure::Store),
         Command::Check(check) => care::check(&check).map_err(Failure::Store),
         Command::Salvage(copy) => care::salvage(&copy).map_err(Failure::Store),

@@ -38,6 +38,19 @@ pub static CLOCK_STEPS_BACK: Counter = Counter::own("monitored_clock_steps_back_
 /// Panics caught in the background thread.
 pub static BACKGROUND_PANICS: Counter = Counter::own("monitored_background_panics_total");
 
+/// Notifications that a channel took.
+pub static SENT_NOTIFICATIONS: Counter = Counter::own("monitored_notifications_total").tags(&[("outcome", "sent")]);
+
+/// Attempts to deliver a notification that failed and are made again.
+pub static FAILED_NOTIFICATIONS: Counter = Counter::own("monitored_notifications_total").tags(&[("outcome", "failed")]);
+
+/// Notifications that a channel will never take.
+pub static PARKED_NOTIFICATIONS: Counter = Counter::own("monitored_notifications_total").tags(&[("outcome", "parked")]);
+
+/// Notifications that were given up because their channel did not deliver for a day.
+pub static EXPIRED_NOTIFICATIONS: Counter =
+    Counter::own("monitored_notifications_total").tags(&[("outcome", "expired")]);
+
 /// Counts a value that was left out.
 #[cold]
 #[inline(never)]

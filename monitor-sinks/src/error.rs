@@ -61,6 +61,7 @@ pub(crate) enum Kind {
     BadInput { message: String },
     Stream { doing: String, source: Arc<std::io::Error> },
     Sql { fault: Fault, message: String },
+    Rule { name: String, message: String },
 }
 
 /// What is the matter with a statement of SQL.
@@ -203,6 +204,12 @@ impl Error {
         matches!(self.kind(), Kind::Stream { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
     }
 
+    /// Whether a rule has a mistake in it, or could not be evaluated. The message names the rule.
+    #[must_use]
+    pub fn is_of_rule(&self) -> bool {
+        matches!(self.kind(), Kind::Rule { .. })
+    }
+
     /// Whether SQLite could not open the file, for a reason that it does not tell.
     pub(crate) fn is_unopenable(&self) -> bool {
         matches!(self.kind(), Kind::Unopenable { .. })
@@ -298,6 +305,12 @@ impl Error {
     /// A failure to read an import or to write an export.
     pub(crate) fn stream(doing: impl Into<String>, source: std::io::Error) -> Self {
         Kind::Stream { doing: doing.into(), source: Arc::new(source) }.into()
+    }
+
+    /// A mistake in a rule, or a failure to evaluate it.
+    #[allow(dead_code, reason = "there are builds without rules")]
+    pub(crate) fn rule(name: &str, message: impl fmt::Display) -> Self {
+        Kind::Rule { name: name.to_owned(), message: message.to_string() }.into()
     }
 
     pub(crate) fn setting(message: impl Into<String>) -> Self {
@@ -421,6 +434,7 @@ impl fmt::Display for Error {
                 write!(f, "several functions are called `{what}`; write one of: {}", candidates.join(", "))
             }
             Kind::Stream { doing, source } => write!(f, "cannot {doing}: {source}"),
+            Kind::Rule { name, message } => write!(f, "rule `{name}`: {message}"),
             Kind::NoFunction => f.write_str(
                 "the store holds no function at all; check that functions carry #[monitored], that one was called while \
                  a monitor was recording, and that this is the right file",

@@ -13,6 +13,8 @@
 //! query     functions, series, distributions over a window
 //! promql    PromQL over any source of series
 //! host      what machine, container and process use
+//! rule      alert rules: what they say, how an alert lives by them, tests and dry runs
+//! notify    messages about alerts: outbox, notifier, channels
 //! store     the file: schema, lease, row codec, writer, reader
 //! exposition  the Prometheus and OpenMetrics text formats, line by line
 //! util      varints, row guard, name distance, log lines
@@ -44,10 +46,17 @@ mod exposition;
 pub mod host;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
+#[cfg_attr(not(feature = "promql"), allow(dead_code, reason = "only PromQL asks"))]
+mod live;
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
+pub mod notify;
 #[cfg(feature = "promql")]
 pub mod promql;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod query;
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
+pub mod rule;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub mod runtime;
 #[cfg(all(feature = "http", any(feature = "sqlite", feature = "sqlite-system")))]

@@ -96,6 +96,13 @@ pub(crate) fn host_cost(extent: Extent) -> Outcome {
     run("cost of sampling the host", command.args((extent == Extent::Quick).then_some("--quick")))
 }
 
+/// What evaluating alert rules costs, against its bounds.
+pub(crate) fn rule_cost() -> Outcome {
+    let mut command = cargo(None);
+    command.args(["bench", "-p", "monitor-sinks", "--features", "rules", "--bench", "rule_cost"]);
+    run("cost of alert rules", &mut command)
+}
+
 /// Readers of the host against bytes of no sense and against a machine under stress.
 pub(crate) fn host_stress(extent: Extent) -> Outcome {
     let (rounds, stress) = if extent == Extent::Full { ("50000", "full") } else { ("4000", "small") };

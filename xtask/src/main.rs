@@ -28,6 +28,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
                     what a sample of the host costs, against sysinfo and others; --quick takes fewer turns
   host-stress [--quick]
                     sampling the host under stress, and its readers on bytes of no sense
+  rule-cost         what evaluating alert rules costs, against its bounds
   overhead          throughput of the example with monitoring and without
   peers [--quick]   the store under a day of load, beside the tables of the seed document and the real Prometheus: writes
                     BENCHMARKS.md, and fails when a bound is missed; --quick takes a third of the load and never fails for one
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         ["compile-time"] => compile_time::measure(),
         ["host-cost"] => check::host_cost(prove::Extent::Full),
         ["host-cost", "--quick"] => check::host_cost(prove::Extent::Quick),
+        ["rule-cost"] => check::rule_cost(),
         ["host-stress"] => check::host_stress(prove::Extent::Full),
         ["host-stress", "--quick"] => check::host_stress(prove::Extent::Quick),
         ["overhead"] => overhead::measure(),

@@ -38,6 +38,12 @@ pub(crate) fn all(extent: Extent) -> Outcome {
             .env("MONITORED_KILLS", kills),
     )?;
     run(
+        "kill -9 while alerts fire",
+        cargo(None)
+            .args(["test", "--release", "-p", "monitor-sinks", "--features", "rules", "--test", "alert_kill"])
+            .env("MONITORED_KILLS", kills),
+    )?;
+    run(
         "a lock that lasts",
         cargo(None)
             .args(["test", "--release", "-p", "monitor-sinks", "--test", "locked"])
@@ -62,6 +68,7 @@ pub(crate) fn all(extent: Extent) -> Outcome {
     if extent == Extent::Full {
         check::hot_path()?;
         check::host_cost(extent)?;
+        check::rule_cost()?;
         overhead::measure()?;
         compile_time::measure()?;
         survive::survive(&[])?;

@@ -1,6 +1,7 @@
 //! What can be said on the command line: a file for each command, and `window`, which several of them know.
 
 mod agent;
+mod alerts;
 mod care;
 mod completions;
 mod export;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
     agent::Agent,
+    alerts::{Ack, Alerts, Explain, Silence, Unsilence},
     care::{Check, Copy},
     completions::Completions,
     export::{Export, SQLITE},
@@ -66,6 +68,21 @@ pub(crate) enum Command {
     /// List the series of a store with their newest values
     #[command(after_help = series::NOTES)]
     Series(Series),
+    /// List the alerts of which something is going on
+    #[command(after_help = alerts::NOTES)]
+    Alerts(Alerts),
+    /// Say why an alert is as it is
+    #[command(after_help = alerts::NOTES)]
+    Explain(Explain),
+    /// Take care of an alert, so that it is not told again for a while
+    #[command(after_help = alerts::NOTES)]
+    Ack(Ack),
+    /// Have nobody told of some alerts for a while
+    #[command(after_help = alerts::NOTES)]
+    Silence(Silence),
+    /// End a silence
+    #[command(after_help = alerts::NOTES)]
+    Unsilence(Unsilence),
     /// Answer an expression of PromQL
     #[command(after_help = query::NOTES)]
     Query(Query),

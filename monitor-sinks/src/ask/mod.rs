@@ -3,6 +3,7 @@
 //! - `grid`: the instants that series have samples at. `sample`: what they are; `histogram`, `bucket`: of histograms;
 //!   `classic`: these as counters by `le`.
 //! - `read`: reading it; `short`: short names. `now`: what a recording has not stored yet.
+//!   `recent`: the samples of the last flushes, in memory.
 //!
 //! Counters and gauges have their stored names, labels, and the label `service`. Histograms and timers are native
 //! histograms; `NAME_count`, `NAME_sum` and `NAME_bucket` are their parts as numbers, where no metric is called so, and
@@ -18,6 +19,8 @@ mod grid;
 mod histogram;
 mod now;
 mod read;
+#[cfg(feature = "rules")]
+mod recent;
 mod sample;
 mod short;
 
@@ -34,12 +37,15 @@ use self::{
 };
 use crate::{
     error,
+    live::{Current, Live},
     promql::{self, Answer, Data, Labels, Metadata, Query, Select, Series, Source, check_names},
     query::Alias,
-    runtime::{Current, Live, Monitor},
     store::{Reader, Store, StoredSeries},
     util::time::{from_micros, to_micros},
 };
+
+#[cfg(feature = "rules")]
+pub(crate) use self::recent::Recent;
 
 /// A store as a source of series for PromQL.
 ///
@@ -107,7 +113,7 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn promql(&self, text: impl Into<String>) -> Question {
-        Question { source: self.promql_source(), text: text.into(), within: None }
+        Question::new(self.promql_source(), text)
     }
 
     /// The store as a source of series, for [`promql::Query`] with limits of its own.
@@ -117,36 +123,18 @@ impl Store {
     }
 }
 
-impl Monitor {
-    /// A question in PromQL on everything that was recorded up to now, stored or not; see [`Store::promql`] for the rest.
-    /// Without what is not stored yet: `monitor.store().promql(...)`.
-    ///
-    /// Cost: beside that of the store, the background thread reads all cells once for each selector that reaches up to
-    /// now, about a microsecond for each thread and call site that was used since the last time.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # let folder = tempfile::tempdir()?;
-    /// # let path = folder.path().join("metrics.db");
-    /// let monitor = monitor_sinks::Monitor::builder().sqlite(path).start()?;
-    /// monitor_core::counter!("rows_total", 3);
-    /// assert_eq!(monitor.promql("rows_total").newest()?.first_float(), Some(3.0));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn promql(&self, text: impl Into<String>) -> Question {
-        Question { source: self.promql_source(), text: text.into(), within: None }
-    }
-
-    /// What was recorded up to now, stored or not, as a source of series: for [`promql::Query`] with limits of its own, or
-    /// for a server.
-    #[must_use]
-    pub fn promql_source(&self) -> StoreSource {
-        StoreSource { live: Some(self.live()), ..self.store().promql_source() }
+impl StoreSource {
+    /// With what a recording has not stored yet.
+    pub(crate) fn with_live(self, live: Live) -> Self {
+        Self { live: Some(live), ..self }
     }
 }
 
 impl Question {
+    pub(crate) fn new(source: StoreSource, text: impl Into<String>) -> Self {
+        Self { source, text: text.into(), within: None }
+    }
+
     /// Gives up after this time, see [`promql::Error::is_timeout`]. Without it, limits of the engine alone bound an answer.
     pub fn within(mut self, time: Duration) -> Self {
         self.within = Some(time);

@@ -19,8 +19,8 @@ use super::{
     read::{NOT_STORED, Part},
 };
 use crate::{
+    live::{Current, Live, Moment},
     promql::{Reset, Select, Series},
-    runtime::{Current, Live, Moment},
     store::{SeriesInfo, StoredSeries, Window},
 };
 

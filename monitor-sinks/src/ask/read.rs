@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     error::Error,
+    live::Current,
     promql::{Labels, Select, Series, function::written_moment},
-    runtime::Current,
     store::{Detail, Entry, Found, Reader, StoredSeries, Tier, Warning, Window},
     util::time::to_micros,
 };

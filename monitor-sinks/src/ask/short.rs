@@ -25,12 +25,25 @@ pub(super) fn series(reader: &Reader, select: &Select<'_>, alias: &Alias) -> Res
     stored.retain(|series| alias.takes(series));
     let wanted = |stored| Wanted { labels: labels_of(&stored, alias.name), stored, part: Part::Whole, current: None };
     let found = collect(reader, select, stored.into_iter().map(wanted).collect())?;
+    shaped(alias, found, |whole| {
+        let wanted = |stored| Wanted { labels: labels_of(&stored, whole), stored, part: Part::Whole, current: None };
+        collect(reader, select, reader.series(Some(&[whole]))?.into_iter().map(wanted).collect())
+    })
+}
+
+/// The series of its metric that a short name takes, already called by it, as what it stands for. `metric` gives the
+/// series of another metric.
+pub(super) fn shaped(
+    alias: &Alias,
+    found: Vec<Series>,
+    metric: impl FnOnce(&str) -> Result<Vec<Series>, Error>,
+) -> Result<Vec<Series>, Error> {
     Ok(match alias.form {
         Form::Same => found,
         Form::Percent => found.into_iter().map(|series| scaled(series, 100.0)).collect(),
         Form::SumOver(labels) => summed(found, labels),
         Form::PercentOf(whole) => {
-            let wholes = newest(reader, select, whole)?;
+            let wholes = newest(metric(whole)?);
             let share = |series: Series| {
                 let whole = *wholes.get(series.labels().get("service").unwrap_or_default())?;
                 Some(scaled(series, 100.0 / whole))
@@ -49,16 +62,14 @@ fn collect(reader: &Reader, select: &Select<'_>, wanted: Vec<Wanted>) -> Result<
     Ok(found)
 }
 
-/// The newest value of a metric, by service.
-fn newest(reader: &Reader, select: &Select<'_>, metric: &str) -> Result<HashMap<String, f64>, Error> {
-    let wanted = |stored| Wanted { labels: labels_of(&stored, metric), stored, part: Part::Whole, current: None };
-    let found = collect(reader, select, reader.series(Some(&[metric]))?.into_iter().map(wanted).collect())?;
+/// The newest value of each service among the series of a metric.
+fn newest(found: Vec<Series>) -> HashMap<String, f64> {
     let last = |series: &Series| series.floats.iter().rev().find(|sample| !is_stale(sample.1)).map(|sample| sample.1);
     let by_service = |series: Series| {
         let service = series.labels().get("service").unwrap_or_default().to_owned();
         last(&series).map(|value| (service, value))
     };
-    Ok(found.into_iter().filter_map(by_service).collect())
+    found.into_iter().filter_map(by_service).collect()
 }
 
 /// A marker of an end stays one.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! builder    expressions from Rust, as text
+//! prepared   an expression that is asked again and again
 //! query      a question: text, times, limits ──► answer
 //! eval       nodes that give a vector at each instant
 //! function   what is computed from a sample or a range
@@ -32,19 +33,25 @@
 mod annotation;
 mod builder;
 mod deadline;
-mod error;
+pub(crate) mod error;
 mod eval;
 pub(crate) mod function;
 mod histogram;
 mod labels;
 mod matcher;
 mod memory;
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
+mod prepared;
 mod query;
 mod source;
 pub(crate) mod syntax;
 pub mod testing;
 pub(crate) mod value;
 
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
+pub(crate) use self::labels::NAME;
+#[cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
+pub(crate) use self::prepared::{Prepared, Reach};
 pub use self::{
     builder::{Expression, metric, number},
     error::Error,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -42,6 +43,8 @@ use super::{
 pub struct Query<'a> {
     source: &'a dyn Source,
     text: String,
+    /// The text as an expression, if it has been read before.
+    pub(super) expr: Option<Arc<Expr>>,
     lookback: Duration,
     subquery_step: Duration,
     max_text: usize,
@@ -69,6 +72,7 @@ impl<'a> Query<'a> {
         Self {
             source,
             text: text.into(),
+            expr: None,
             lookback: Duration::from_mins(5),
             subquery_step: Duration::from_mins(1),
             max_text: 64 << 10,
@@ -184,7 +188,7 @@ impl<'a> Query<'a> {
                 self.max_text
             )));
         }
-        let expr = parse(&self.text)?;
+        let expr = self.expr.clone().map_or_else(|| parse(&self.text).map(Arc::new), Ok)?;
         let deadline = self.deadline.map(|at| Deadline { at, clock: self.clock });
         let mut context = Context::new(times, Limits { samples: self.max_samples, deadline });
         let mut root = Plan::of(&expr, &mut context).map_err(|error| error.located_in(&self.text))?;

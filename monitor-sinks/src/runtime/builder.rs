@@ -8,10 +8,15 @@ use std::{
 use crossbeam_channel::bounded;
 use monitor_core::Collector;
 
-use super::{Monitor, Source, sampler::Chosen, thread};
+use super::{
+    Monitor, Source,
+    attendant::{Invited, Occasion},
+    sampler::Chosen,
+    thread,
+};
 use crate::{
     error::Error,
-    store::{Retention, Settings, Writer},
+    store::{Retention, Settings, Store, Writer},
     util::time::{duration_micros, to_micros},
 };
 
@@ -47,6 +52,7 @@ pub struct Builder {
     retention: Retention,
     max_series: Option<usize>,
     pub(super) samplers: Chosen,
+    pub(super) invited: Invited,
 }
 
 impl Builder {
@@ -59,6 +65,7 @@ impl Builder {
             retention: Retention::default(),
             max_series: None,
             samplers: Chosen::default(),
+            invited: Invited::default(),
         }
     }
 
@@ -155,7 +162,7 @@ impl Builder {
             return Err(Error::setting(message));
         }
         let settings = Settings {
-            service,
+            service: service.clone(),
             interval: self.interval,
             start_patience: self.start_patience,
             patience: FLUSH_PATIENCE.min(self.interval),
@@ -163,13 +170,17 @@ impl Builder {
             vitals: true,
         };
         let samplers = self.samplers.open()?;
-        let writer = Writer::open(path, settings, to_micros(SystemTime::now()))?;
+        let now_us = to_micros(SystemTime::now());
+        let mut writer = Writer::open(path, settings, now_us)?;
         let path = writer.path().clone();
+        let (store, interval) = (Store::at(path.clone()), self.interval);
+        let attendance =
+            self.invited.open(Occasion { service: &service, interval, store, writer: &mut writer, now_us })?;
         if let Some(limit) = self.max_series {
             monitor_core::set_total_series_limit(limit);
         }
         let (commands, inbox) = bounded(COMMANDS);
-        let handle = thread::spawn(writer, source, samplers, inbox, duration_micros(self.interval))
+        let handle = thread::spawn(writer, source, samplers, attendance, inbox, duration_micros(self.interval))
             .map_err(|error| Error::io("start the background thread for", &path, error))?;
         Ok(Monitor::new(path, commands, handle))
     }

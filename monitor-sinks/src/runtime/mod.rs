@@ -5,17 +5,21 @@
 //! - `thread`: the loop; `outage`: what it says and counts while the store cannot be written to.
 //! - `source`: where values come from; the registry of the process, or a stand-in.
 //! - `attached`: what ends with a monitor.
-//! - `live`: what was recorded up to now, for questions that cannot wait for a flush.
+//! - `question`: PromQL.
+//! - `attendant`: what is done at each flush beside storing; `alert`: rules and channels.
 //! - `sampler`: origins beside it, on grids of their own; `host`: the machine as one of them.
 
+#[cfg(feature = "rules")]
+mod alert;
 #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only a server is attached"))]
 mod attached;
+mod attendant;
 mod builder;
 #[cfg(feature = "host")]
 mod host;
-#[cfg_attr(not(feature = "promql"), allow(dead_code, reason = "only PromQL asks"))]
-mod live;
 mod outage;
+#[cfg(feature = "promql")]
+mod question;
 mod sampler;
 mod schedule;
 mod source;
@@ -26,7 +30,6 @@ use std::{fmt, path::Path, sync::Arc, thread::JoinHandle};
 use crossbeam_channel::{Sender, bounded};
 
 #[cfg(feature = "promql")]
-pub(crate) use self::live::{Current, Live, Moment};
 use self::{
     attached::Attached,
     thread::{Command, Reply},

@@ -15,17 +15,19 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use monitor_core::{SlowCall, own};
+use rusqlite::Transaction;
 
 use super::{
     Source,
-    live::{Look, Moment},
+    attendant::Attendance,
     outage::Outage,
     sampler::{Samplers, caught},
     schedule::{Grid, Step, step_back},
 };
 use crate::{
     error::{Error, Kind},
-    store::{Origin, Writer},
+    live::{Look, Moment},
+    store::{Origin, Rider, Writer},
     util::{report, time::to_micros},
 };
 
@@ -57,6 +59,7 @@ pub(super) fn spawn<S: Source>(
     writer: Writer,
     source: impl FnOnce() -> S,
     samplers: Samplers,
+    attendance: Attendance,
     inbox: Receiver<Command>,
     interval_us: i64,
 ) -> io::Result<JoinHandle<()>> {
@@ -68,6 +71,7 @@ pub(super) fn spawn<S: Source>(
                 writer,
                 source,
                 samplers,
+                attendance,
                 interval_us,
                 outage,
                 slow_calls,
@@ -87,6 +91,7 @@ struct Worker<S> {
     writer: Writer,
     source: S,
     samplers: Samplers,
+    attendance: Attendance,
     interval_us: i64,
     outage: Outage,
     /// Exemplars that have not been stored yet.
@@ -104,7 +109,8 @@ impl<S: Source> Worker<S> {
         let mut grid = Grid::new(self.interval_us, now_us());
         loop {
             let now = now_us();
-            let wait = match grid.step(now).with_due(now, self.samplers.due_us(now)) {
+            let due = [self.samplers.due_us(now), self.attendance.due_us(now)].into_iter().flatten().min();
+            let wait = match grid.step(now).with_due(now, due) {
                 Step::Drain => {
                     self.samplers.sample_due(now);
                     // The outage has told of a failure, and the next drain makes up for it.
@@ -208,13 +214,7 @@ impl<S: Source> Worker<S> {
             let at_us = now_us();
             self.watch_wall_clock(at_us);
             self.keep_slow_calls();
-            let recorded = || self.source.samples().map(|sample| Origin::App.sample(sample));
-            let written = self.writer.write(at_us, || recorded().chain(self.samplers.samples()), &self.slow_calls)?;
-            self.stored_us = written.or(self.stored_us);
-            self.source.delivered();
-            self.samplers.delivered();
-            self.slow_calls.clear();
-            Ok(())
+            self.write(at_us)
         })
         .unwrap_or_else(|message| {
             own::BACKGROUND_PANICS.add(1_u64);
@@ -239,6 +239,35 @@ impl<S: Source> Worker<S> {
         }
     }
 
+    /// Writes what was collected, as of `at_us`, and what comes of it.
+    fn write(&mut self, at_us: i64) -> Result<(), Error> {
+        let Self { writer, source, samplers, attendance, .. } = self;
+        let recorded = || source.samples().map(|sample| Origin::App.sample(sample)).chain(samplers.samples());
+        attendance.look(at_us, writer, &mut recorded());
+        let minute = writer.full_minute();
+        let is_durable = attendance.wants(at_us, writer.generation());
+        let mut figures = std::mem::take(&mut attendance.figures);
+        let mut write = |transaction: &Transaction<'_>, generation| attendance.write(transaction, at_us, generation);
+        let rider = is_durable.map(|is_durable| Rider { is_durable, write: &mut write });
+        let written = writer.write_with(at_us, || recorded().chain(figures.samples()), &self.slow_calls, rider);
+        if writer.full_minute() != minute && written.is_ok() {
+            figures.delivered();
+        }
+        attendance.figures = figures;
+        match written {
+            Ok(written) => self.stored_us = written.or(self.stored_us),
+            Err(error) => {
+                attendance.failed(at_us);
+                return Err(error);
+            }
+        }
+        self.source.delivered();
+        self.samplers.delivered();
+        self.slow_calls.clear();
+        self.attendance.stored(&mut self.writer, at_us, is_durable.is_some());
+        Ok(())
+    }
+
     /// Takes the exemplars that came in. They are few; while they cannot be stored, the oldest make room for new ones.
     fn keep_slow_calls(&mut self) {
         self.slow_calls.append(&mut self.source.slow_calls());
@@ -253,6 +282,11 @@ impl<S: Source> Worker<S> {
     fn end(mut self) -> Result<(), Error> {
         self.writer.set_patience(LAST_PATIENCE);
         self.samplers.sample_all(now_us());
+        if self.attendance.is_there() {
+            // What comes of the last values is still told, for a while. If it cannot be stored, that is tried once more below.
+            let _ = self.store();
+            self.attendance.close(now_us());
+        }
         self.writer.end_with_next();
         match self.store() {
             Ok(()) => {

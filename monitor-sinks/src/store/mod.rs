@@ -1,7 +1,7 @@
 //! The metric store: one SQLite file, written by one thread, read by anyone.
 //!
 //! - `schema`: what makes a SQLite file ours, its tables, and how connections are opened.
-//! - `lease`: at most one writer a file.
+//! - `lease`: at most one writer a file; `beside`: who else may write, and what.
 //! - `origin`: where samples come from. `head`: the row codec; `rows`: their table; `series`: the table of series; `slow`:
 //!   exemplars of slow calls.
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
@@ -24,6 +24,8 @@ mod backup;
 mod ballast;
 #[doc(hidden)]
 pub mod bench;
+#[cfg(feature = "rules")]
+mod beside;
 mod build;
 mod check;
 mod checkpoint;
@@ -77,6 +79,8 @@ pub use self::{
     tier::Retention,
 };
 
+#[cfg(feature = "rules")]
+pub(crate) use self::beside::open as open_beside_writer;
 #[cfg(feature = "promql")]
 pub(crate) use self::flushes::Flush;
 pub(crate) use self::{
@@ -90,7 +94,7 @@ pub(crate) use self::{
     series::StoredSeries,
     tier::Tier,
     walk::{Detail, Found, Pages},
-    writer::{FULL_EVERY_US, Settings, Writer},
+    writer::{FULL_EVERY_US, Rider, Settings, Writer},
 };
 
 /// A metric store, opened for reading.

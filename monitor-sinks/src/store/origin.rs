@@ -7,7 +7,7 @@
 use monitor_core::Sample;
 
 /// Where a sample comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Origin {
     /// What the program records: the registry, or what stands in for it.
     App,
@@ -15,11 +15,13 @@ pub(crate) enum Origin {
     Host,
     /// The store itself.
     Own,
+    /// The rules that watch the values.
+    Alerts,
 }
 
 impl Origin {
     /// How many there are.
-    const COUNT: usize = 3;
+    const COUNT: usize = 4;
 
     /// What the table of series calls it. Part of the file format: never change one.
     pub(super) const fn source(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Origin {
             Self::App => "app",
             Self::Host => "host",
             Self::Own => "own",
+            Self::Alerts => "alerts",
         }
     }
 
@@ -39,8 +42,8 @@ impl Origin {
 /// A sample with its origin.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Placed<'a> {
-    pub(super) origin: Origin,
-    pub(super) sample: Sample<'a>,
+    pub(crate) origin: Origin,
+    pub(crate) sample: Sample<'a>,
 }
 
 /// The stored numbers of series, by origin and index.

@@ -79,7 +79,7 @@ pub(crate) fn inspect_path(path: &Path) -> Result<bool, Error> {
 }
 
 /// Refuses what is no file, and a file that SQLite would be mistaken about: it takes a single byte for none.
-fn inspect_file(path: &Path, found: &fs::Metadata) -> Result<(), Error> {
+pub(super) fn inspect_file(path: &Path, found: &fs::Metadata) -> Result<(), Error> {
     let path = path.to_owned();
     match found.len() {
         _ if found.is_dir() => Err(Kind::IsFolder { path }.into()),
@@ -202,7 +202,7 @@ fn open_immutable(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connection, Error> {
+pub(super) fn open(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connection, Error> {
     let failed = |error| Error::sqlite("open", path, patience, error);
     // A connection stays on the thread that uses it, so that SQLite's own mutexes would only cost.
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|error| {
@@ -236,7 +236,7 @@ fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
 }
 
 /// Checks that the database is a store of a schema that this release knows; tells which.
-fn identify(connection: &Connection, path: &Path, patience: Duration) -> Result<i64, Error> {
+pub(super) fn identify(connection: &Connection, path: &Path, patience: Duration) -> Result<i64, Error> {
     let pragma = |name| {
         connection
             .pragma_query_value(None, name, |row| row.get::<_, i64>(0))

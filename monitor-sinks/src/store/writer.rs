@@ -24,7 +24,7 @@ use std::{
 };
 
 use monitor_core::{Distribution, Number, Sample, SlowCall, Value, own};
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{
     ballast::Ballast,
@@ -79,6 +79,16 @@ pub(crate) struct Settings {
     pub(crate) vitals: bool,
 }
 
+/// What is to be written in the transaction of a flush beside its row. Nothing of it counts before the commit, and it may
+/// be asked for several times: a write that failed is tried again in a new file, or with more room.
+pub(crate) struct Rider<'a> {
+    /// Whether it must be safe from a loss of power when the flush is over, which costs a flush of the disk.
+    pub(crate) is_durable: bool,
+    /// Writes it, to the file of which the number is given; see [`Writer::generation`].
+    #[allow(clippy::type_complexity, reason = "it is spelled out here and nowhere else")]
+    pub(crate) write: &'a mut dyn FnMut(&Transaction<'_>, u64) -> rusqlite::Result<()>,
+}
+
 /// The one connection that writes to a store.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -88,6 +98,8 @@ pub(crate) struct Writer {
     settings: Settings,
     /// Which files the connection has open.
     files: Files,
+    /// How many files have been opened.
+    generation: u64,
     /// Whether the log was missing when the path was last looked at.
     log_was_lost: bool,
     /// When the path was last looked at.
@@ -126,6 +138,7 @@ impl Writer {
             vitals: Vitals::of(&path),
             path: path.into(),
             files: Files::default(),
+            generation: 0,
             log_was_lost: false,
             looked_us: now_us,
             flushed_us: now_us,
@@ -176,6 +189,7 @@ impl Writer {
         self.maintenance = Some(maintenance);
         self.ballast = Some(Ballast::of(&self.path, self.looked_us));
         self.files = Files::at(&self.path);
+        self.generation += 1;
         (self.connection, self.lease) = (Some(connection), Some(lease));
         Ok(newest)
     }
@@ -193,6 +207,22 @@ impl Writer {
     /// The service of series that name none themselves.
     pub(crate) fn service(&self) -> &str {
         &self.settings.service
+    }
+
+    /// The number of the file that is open: another one after it was deleted, replaced or set aside, or may have been.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The minute of the newest full row, in which all series are.
+    pub(crate) const fn full_minute(&self) -> Option<i64> {
+        self.full_minute
+    }
+
+    /// The connection, for reading and for making tables of one's own between flushes.
+    #[allow(dead_code, reason = "nobody asks without the feature `rules`")]
+    pub(crate) const fn connection(&mut self) -> Option<&mut Connection> {
+        self.connection.as_mut()
     }
 
     /// Stores what is told of the store itself, from now on.
@@ -216,8 +246,19 @@ impl Writer {
         samples: impl Fn() -> I,
         slow_calls: &[SlowCall],
     ) -> Result<Option<i64>, Error> {
+        self.write_with(at_us, samples, slow_calls, None)
+    }
+
+    /// Like [`write`](Self::write), with more in the same transaction. It happens though there may be nothing else to write.
+    pub(crate) fn write_with<'a, I: Iterator<Item = Placed<'a>>>(
+        &mut self,
+        at_us: i64,
+        samples: impl Fn() -> I,
+        slow_calls: &[SlowCall],
+        mut rider: Option<Rider<'_>>,
+    ) -> Result<Option<i64>, Error> {
         let begun = Instant::now();
-        let due = !slow_calls.is_empty() || self.is_due(at_us, samples());
+        let due = rider.is_some() || !slow_calls.is_empty() || self.is_due(at_us, samples());
         if due || self.connection.is_none() || at_us.abs_diff(self.looked_us) >= LOOK_EVERY_US {
             self.looked_us = at_us;
             if let Err(error) = self.follow_path() {
@@ -231,11 +272,14 @@ impl Writer {
         if !due {
             return Ok(None);
         }
-        let written = match self.try_write(at_us, samples(), slow_calls) {
-            Err(error) if error.is_full() && self.make_room(at_us) => self.try_write(at_us, samples(), slow_calls)?,
+        let mut rider = rider.as_mut();
+        let written = match self.try_write(at_us, samples(), slow_calls, rider.as_deref_mut()) {
+            Err(error) if error.is_full() && self.make_room(at_us) => {
+                self.try_write(at_us, samples(), slow_calls, rider)?
+            }
             Err(error) if error.is_damage() => {
                 self.outlive(error, at_us, self.settings.patience)?;
-                self.try_write(at_us, samples(), slow_calls)?
+                self.try_write(at_us, samples(), slow_calls, rider)?
             }
             other => other?,
         };
@@ -257,9 +301,20 @@ impl Writer {
         at_us: i64,
         samples: impl Iterator<Item = Placed<'a>>,
         slow_calls: &[SlowCall],
+        rider: Option<&mut Rider<'_>>,
     ) -> Result<Option<i64>, Error> {
         let buffer = std::mem::take(&mut self.buffer);
-        self.transact(at_us, samples, slow_calls, buffer)
+        let is_durable = rider.as_ref().is_some_and(|rider| rider.is_durable);
+        // Not within the transaction, where SQLite ignores it.
+        let synchronous = |connection: Option<&Connection>, level: &str| match connection {
+            Some(connection) if is_durable => connection.pragma_update(None, "synchronous", level),
+            _ => Ok(()),
+        };
+        let written = synchronous(self.connection.as_ref(), "FULL")
+            .and_then(|()| self.transact(at_us, samples, slow_calls, rider, buffer));
+        let restored = synchronous(self.connection.as_ref(), "NORMAL");
+        written
+            .and_then(|written| restored.map(|()| written))
             .map_err(|error| Error::sqlite("write to", &self.path, self.settings.patience, error))
     }
 
@@ -426,6 +481,7 @@ impl Writer {
         at_us: i64,
         samples: impl Iterator<Item = Placed<'a>>,
         slow_calls: &[SlowCall],
+        rider: Option<&mut Rider<'_>>,
         buffer: Vec<u8>,
     ) -> rusqlite::Result<Option<i64>> {
         let full = self.is_full_due(at_us);
@@ -472,6 +528,9 @@ impl Writer {
         if full || self.is_last {
             let as_of = if entries > 0 { ts } else { newest.unwrap_or(ts) };
             latest::write(&transaction, as_of, &numbered)?;
+        }
+        if let Some(rider) = rider {
+            (rider.write)(&transaction, self.generation)?;
         }
         transaction.commit()?;
 

@@ -205,7 +205,7 @@ fn is_near_histogram(expected: &Histogram, found: &Histogram) -> bool {
         && near(&expected.negative, &found.negative)
 }
 
-fn is_near(one: f64, other: f64) -> bool {
+pub(super) fn is_near(one: f64, other: f64) -> bool {
     if is_stale(one) || is_stale(other) {
         return is_stale(one) && is_stale(other);
     }

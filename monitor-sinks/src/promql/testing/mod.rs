@@ -26,9 +26,12 @@ mod script;
 
 use self::{
     compare::check,
-    load::Loaded,
+    load::{Load, Loaded},
+    points::parse_series,
     script::{Case, Command, commands},
 };
+
+use super::{labels::Labels, memory::Memory};
 
 /// What came of the cases of a script.
 #[derive(Debug, Default)]
@@ -64,6 +67,27 @@ pub fn run(script: &str) -> Report {
         }
     }
     report
+}
+
+/// Series with points, each in a line `name{label="value"} points`, the points `step_ms` apart from 1970 on.
+#[allow(dead_code, reason = "there are builds without rules")]
+pub(crate) fn memory(step_ms: i64, lines: &[String]) -> Result<Memory, String> {
+    let series = lines.iter().map(|line| parse_series(line).map_err(|message| format!("{line}: {message}")));
+    let mut loaded = Loaded::default();
+    loaded.add(Load { step: step_ms, series: series.collect::<Result<_, _>>()?, ..Load::default() });
+    Ok(loaded.source().clone())
+}
+
+/// Whether two numbers are the same as far as scripts are concerned.
+#[allow(dead_code, reason = "there are builds without rules")]
+pub(crate) fn is_near(one: f64, other: f64) -> bool {
+    compare::is_near(one, other)
+}
+
+/// Labels as such a line has them.
+#[allow(dead_code, reason = "there are builds without rules")]
+pub(crate) fn labels(text: &str) -> Result<Labels, String> {
+    points::parse_labels(text)
 }
 
 fn run_case(line: usize, case: &Case, loaded: &mut Loaded, report: &mut Report) {

@@ -8,19 +8,20 @@
 //! the recording up to that one, or in the fresh part of the moment, and in one of them only. Rows that come later must
 //! not be added to it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use crossbeam_channel::{Sender, bounded};
 use monitor_core::{Distribution, Number, Sample, SeriesKey, Value};
-
-use super::{Monitor, thread::Command};
 
 /// Longer than a drain takes. While the store is locked, the thread may have no time.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A way to the values of a recording, for as long as that lasts.
-#[derive(Debug, Clone)]
-pub(crate) struct Live(Sender<Command>);
+#[derive(Clone)]
+pub(crate) struct Live(Arc<Leave>);
+
+/// Leaves a question with the thread. `false` if that cannot be done in this time.
+type Leave = dyn Fn(Look, Duration) -> bool + Send + Sync;
 
 /// The values of a recording at one moment.
 #[derive(Debug)]
@@ -50,32 +51,36 @@ pub(crate) enum Current {
 
 /// What is asked of the thread: the series of these metrics, of all if none are named.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(crate) struct Look {
     names: Option<BTreeSet<String>>,
     reply: Sender<Moment>,
 }
 
-impl Monitor {
-    /// A way to what was recorded up to now.
-    pub(crate) fn live(&self) -> Live {
-        Live(self.commands.clone())
-    }
-}
-
 impl Live {
+    /// `leave` leaves a question with the thread, and says whether that could be done in the time given.
+    pub(crate) fn new(leave: impl Fn(Look, Duration) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(leave))
+    }
+
     /// The values of these metrics, of all if none are named. `None` if the recording is over, or if its thread does not
     /// answer within a second or two, or within what is left of the time.
     pub(crate) fn moment(&self, names: Option<BTreeSet<String>>, left: Option<Duration>) -> Option<Moment> {
         let patience = left.map_or(PATIENCE, |left| left.min(PATIENCE));
         let (reply, answer) = bounded(1);
-        self.0.send_timeout(Command::Look(Look { names, reply }), patience).ok()?;
-        answer.recv_timeout(patience).ok()
+        let is_left = (self.0)(Look { names, reply }, patience);
+        is_left.then(|| answer.recv_timeout(patience).ok()).flatten()
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").finish_non_exhaustive()
     }
 }
 
 impl Look {
     /// Answers with the series that are asked for among all of these; `moment` has none yet.
-    pub(super) fn answer<'a>(self, samples: impl Iterator<Item = Sample<'a>>, service: &str, mut moment: Moment) {
+    pub(crate) fn answer<'a>(self, samples: impl Iterator<Item = Sample<'a>>, service: &str, mut moment: Moment) {
         for sample in samples {
             if self.names.as_ref().is_none_or(|names| names.contains(&sample.key.name))
                 && let Some(value) = Current::of(sample.value)
@@ -109,9 +114,10 @@ mod tests {
 
     #[test]
     fn who_has_no_time_left_does_not_wait() {
-        let (commands, _thread) = bounded(1);
+        let (questions, _thread) = bounded(1);
+        let live = Live::new(move |look, patience| questions.send_timeout(look, patience).is_ok());
         let begun = Instant::now();
-        assert!(Live(commands).moment(None, Some(Duration::ZERO)).is_none());
+        assert!(live.moment(None, Some(Duration::ZERO)).is_none());
         assert!(begun.elapsed() < PATIENCE);
     }
 }

@@ -1,0 +1,512 @@
+//! Alert rules at work, beside the recording of what they watch.
+//!
+//! ```text
+//! mod       Engine: a flush comes in, what there is to write comes out
+//! live      a rule: when it is due, what it finds, whether it fails
+//! tracked   an alert: its state, who knows what of it
+//! tell      who is told what; message: in which words
+//! silence   what keeps messages back; command: what people ask for
+//! joined    the samples in memory and the store as one source; clock: time that is stepped
+//! table     the tables of all this
+//! read      alerts as readers of the store see them
+//! ```
+//!
+//! The engine does no input or output of its own. At each flush it is given the samples and the time, and evaluates what is
+//! due in memory. What comes of it waits in a queue until the transaction of a flush has taken it in: that flush's, or a
+//! later one, if the store is locked. So
+//!
+//! - samples, alerts, events and messages are of one moment in the file, whenever the process is killed;
+//! - nobody is told of anything that is not in the file, unless the file could not be written to for half a minute;
+//! - alerts go on while the file cannot be written to.
+
+mod clock;
+mod command;
+mod joined;
+mod live;
+mod message;
+mod queue;
+mod read;
+mod silence;
+mod table;
+mod tell;
+mod tracked;
+
+use std::{collections::HashMap, time::Duration};
+
+use rusqlite::{Connection, Transaction};
+
+pub(crate) use self::{clock::Moment, live::Limits, tell::Recipient};
+use self::{
+    clock::{Clock, Now},
+    command::Command,
+    joined::Joined,
+    live::{Happened, Live, Pace, Turn},
+    queue::Queue,
+    silence::{Silencer, subject},
+    table::{Entry, RuleRow},
+    tell::tell,
+    tracked::{Memory, Tracked},
+};
+pub use self::{
+    read::{Alert, AlertEvent, Explanation},
+    silence::Silence,
+    tracked::Acknowledgement,
+};
+use super::{
+    event::{Event, EventKind},
+    fingerprint::Fingerprint,
+    model::Rule,
+    step::remove,
+};
+use crate::{
+    ask::{Recent, StoreSource},
+    notify::Message,
+    promql::Labels,
+    store::Placed,
+};
+
+/// Windows up to this are kept in memory; longer ones are read from the store, and less often.
+const LONGEST_SPAN_MS: i64 = 900_000;
+/// PromQL looks back so far for the newest sample.
+const LOOKBACK_MS: i64 = 300_000;
+
+/// What an engine is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) rules: Vec<Rule>,
+    /// How often rules are evaluated; at every flush if nothing is said.
+    pub(crate) every: Option<Duration>,
+    /// How often there is a flush.
+    pub(crate) flush_every: Duration,
+    pub(crate) recipients: Vec<Recipient>,
+    /// The service of series that name none.
+    pub(crate) service: String,
+    /// What tells the messages of this program from those of others.
+    pub(crate) instance: String,
+    pub(crate) limits: Limits,
+}
+
+/// The rules of a running monitor, with their alerts.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pace: Pace,
+    /// Whether rules are evaluated more often than there is a flush by itself.
+    is_faster: bool,
+    recipients: Vec<Recipient>,
+    rules: Vec<Live>,
+    /// Alerts of rules that are gone; they are written once.
+    orphans: Vec<(String, Tracked)>,
+    silencers: Vec<Silencer>,
+    recent: Recent,
+    store: StoreSource,
+    clock: Clock,
+    /// The last command that was taken.
+    commanded: i64,
+    queue: Queue,
+    figures: Figures,
+    /// The file that the tables are known to be in.
+    generation: Option<u64>,
+    /// When the last flush was.
+    flushed_ms: u64,
+}
+
+/// What the engine counts of itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) evaluations: u64,
+    pub(crate) failures: u64,
+    pub(crate) pending: u64,
+    pub(crate) firing: u64,
+    pub(crate) silenced: u64,
+}
+
+impl Engine {
+    /// Takes up where the alerts in the store were left. `connection` is the one that writes to it.
+    pub(crate) fn open(
+        settings: Settings,
+        connection: &Connection,
+        store: StoreSource,
+        moment: Moment,
+    ) -> rusqlite::Result<Self> {
+        table::create(connection)?;
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let every = millis(settings.every.unwrap_or(settings.flush_every)).max(1);
+        // A flush may come early, by itself by a little, or by as much as one that is asked for.
+        let slack = if settings.every.is_some() { millis(settings.flush_every).min(every) / 2 } else { every };
+        let pace = Pace { every, slack, limits: settings.limits };
+        let rules: Vec<Live> = settings.rules.into_iter().map(|rule| Live::new(rule, pace)).collect();
+        let recent = recent(&rules, &settings.service, &store, moment);
+        let mut engine = Self {
+            pace,
+            is_faster: settings.every.is_some_and(|every| every < settings.flush_every),
+            recipients: settings.recipients,
+            rules,
+            orphans: Vec::new(),
+            silencers: table::silences(connection)?.into_iter().filter_map(|known| Silencer::new(known).ok()).collect(),
+            recent,
+            store,
+            clock: Clock::new(moment),
+            commanded: 0,
+            queue: Queue { instance: settings.instance, ..Queue::default() },
+            figures: Figures::default(),
+            generation: None,
+            flushed_ms: moment.steady_ms,
+        };
+        engine.restore(table::alerts(connection)?, moment);
+        Ok(engine)
+    }
+
+    /// Gives each rule its alerts, and ends those of rules that are gone.
+    fn restore(&mut self, stored: Vec<(String, Labels, Memory)>, moment: Moment) {
+        let places: HashMap<String, usize> =
+            self.rules.iter().enumerate().map(|(place, live)| (live.rule.name().to_owned(), place)).collect();
+        for (rule, labels, memory) in stored {
+            let mut alert = Tracked::new(&rule, &labels, Some(memory));
+            if let Some(&place) = places.get(&rule) {
+                self.rules[place].alerts.insert(labels, alert);
+                continue;
+            }
+            let Some(event) = remove(&mut alert.memory.state, moment.wall_ms) else { continue };
+            let rule = Rule::new(rule);
+            self.record(&rule, &alert, std::slice::from_ref(&event));
+            let notes = tell(&rule, &mut alert.memory, &[event], &self.recipients, moment.wall_ms, 0);
+            self.queue.tell(&rule, &alert, &notes);
+            self.orphans.push((rule.name().to_owned(), alert));
+        }
+    }
+
+    /// Takes a flush in: its samples, and the commands that wait in the store.
+    pub(crate) fn flush<'a>(
+        &mut self,
+        moment: Moment,
+        connection: Option<&Connection>,
+        samples: impl Iterator<Item = Placed<'a>>,
+    ) {
+        let now = self.clock.read(moment);
+        if let Some(stepped_ms) = now.stepped_ms {
+            self.recent.shift(stepped_ms);
+            let text = format!("the wall clock was stepped by {:.1} s", stepped_ms as f64 / 1_000.0);
+            self.queue.entries.push(Entry {
+                at_ms: now.wall_ms,
+                alert: None,
+                rule: None,
+                kind: "clock",
+                event: None,
+                text,
+            });
+        }
+        self.recent.take(now.at_ms, samples);
+        if let Some(connection) = connection {
+            self.take_commands(connection, now);
+        }
+        let mut happened = self.evaluate(now);
+        self.settle(&mut happened, now);
+        self.end_silences(now);
+        self.queue.bound(now.steady_ms);
+        self.flushed_ms = now.steady_ms;
+    }
+
+    /// Evaluates the rules that are due; what happened to their alerts, by the place of the rule.
+    fn evaluate(&mut self, now: Now) -> HashMap<usize, Happened> {
+        let mut all = HashMap::new();
+        let mut missed = Vec::new();
+        for (place, live) in self.rules.iter_mut().enumerate().filter(|(_, live)| live.is_due(now)) {
+            let source = Joined::new(&self.recent, &self.store);
+            let (happened, turn) = live.run(&source, now, self.pace);
+            missed.append(&mut source.missed());
+            self.figures.evaluations += 1;
+            self.figures.failures += u64::from(live.failure.is_some());
+            if turn != Turn::Same {
+                let text = live.failure.clone().unwrap_or_else(|| String::from("it works again"));
+                let kind = if turn == Turn::Failed { "rule_failed" } else { "rule_works" };
+                let rule = Some(live.rule.name().to_owned());
+                self.queue.entries.push(Entry { at_ms: now.wall_ms, alert: None, rule, kind, event: None, text });
+                self.queue.tell_of_rule(&live.rule, live.failure.as_deref(), &self.recipients, now.wall_ms);
+            }
+            if !happened.is_empty() {
+                all.insert(place, happened);
+            }
+        }
+        for name in missed {
+            self.recent.learn(&self.store, &name);
+        }
+        all
+    }
+
+    /// Draws from what the alerts are now who is told what.
+    fn settle(&mut self, happened: &mut HashMap<usize, Happened>, now: Now) {
+        let active = self.active();
+        let mut counted = Figures { pending: 0, firing: 0, silenced: 0, ..self.figures };
+        let mut recorded = Vec::new();
+        for (place, live) in self.rules.iter_mut().enumerate() {
+            let mut happened = happened.remove(&place).unwrap_or_default();
+            let rule = &live.rule;
+            for alert in live.alerts.values_mut() {
+                let memory = &mut alert.memory;
+                let events = happened.remove(&alert.labels).unwrap_or_default();
+                if memory.state.is_idle()
+                    && memory.told.channels.is_empty()
+                    && events.is_empty()
+                    && memory.ack.is_none()
+                {
+                    continue;
+                }
+                memory.silenced = silence_for(&self.silencers, rule, &alert.labels, memory);
+                let kept_back = rule.dependencies().iter().find(|name| {
+                    active
+                        .get(name.as_str())
+                        .is_some_and(|others| others.iter().any(|other| agree(other, &alert.labels)))
+                });
+                memory.inhibited = kept_back.cloned();
+                let notes = tell(rule, memory, &events, &self.recipients, now.wall_ms, now.elapsed_ms);
+                counted.firing += u64::from(memory.state.is_active());
+                counted.pending += u64::from(memory.state.lifecycle == super::Lifecycle::Pending);
+                counted.silenced += u64::from(memory.silenced.is_some());
+                self.queue.tell(rule, alert, &notes);
+                if !events.is_empty() {
+                    recorded.push((place, alert.clone(), events));
+                }
+            }
+        }
+        self.figures = counted;
+        for (place, alert, events) in recorded {
+            let rule = self.rules[place].rule.clone();
+            self.record(&rule, &alert, &events);
+        }
+    }
+
+    /// The labels of alerts that are active, of rules that others depend on.
+    fn active(&self) -> HashMap<String, Vec<Labels>> {
+        let wanted: std::collections::HashSet<&str> =
+            self.rules.iter().flat_map(|live| live.rule.dependencies()).map(String::as_str).collect();
+        let lives = self.rules.iter().filter(|live| wanted.contains(live.rule.name()));
+        lives
+            .map(|live| {
+                let active = live.alerts.values().filter(|alert| alert.memory.state.is_active());
+                (live.rule.name().to_owned(), active.map(|alert| alert.labels.clone()).collect())
+            })
+            .collect()
+    }
+
+    /// Ends silences whose time is over, and those for what is over.
+    fn end_silences(&mut self, now: Now) {
+        let rules = &self.rules;
+        let is_needed = |silencer: &Silencer| {
+            let is_for = |live: &Live| {
+                live.alerts.values().any(|alert| {
+                    let state = &alert.memory.state;
+                    !state.is_idle() && silencer.is_for(&subject(live.rule.name(), &alert.labels, state.severity))
+                })
+            };
+            silencer.silence.until_ms.is_some() || rules.iter().any(is_for)
+        };
+        let before = self.silencers.len();
+        self.silencers.retain(|silencer| !silencer.is_over(now.wall_ms) && is_needed(silencer));
+        self.queue.silences |= self.silencers.len() != before;
+    }
+
+    fn take_commands(&mut self, connection: &Connection, now: Now) {
+        // Without the table, or while it cannot be read, there are none.
+        let waiting = command::waiting(connection, self.commanded).unwrap_or_default();
+        for (number, command) in waiting {
+            self.commanded = number;
+            self.queue.commanded = true;
+            if let Some(command) = command {
+                self.obey(number, command, now);
+            }
+        }
+    }
+
+    fn obey(&mut self, number: i64, command: Command, now: Now) {
+        match command {
+            Command::Ack { fingerprint, by, note, until_ms } => {
+                let wanted = fingerprint.parse::<Fingerprint>().ok();
+                let alerts = self.rules.iter_mut().flat_map(|live| {
+                    let rule = live.rule.name().to_owned();
+                    live.alerts.values_mut().map(move |alert| (rule.clone(), alert))
+                });
+                for (rule, alert) in alerts.filter(|(_, alert)| Some(alert.fingerprint) == wanted) {
+                    let text = format!("{by}: {note}");
+                    let incident = alert.memory.state.incident;
+                    alert.memory.ack = Some(Acknowledgement { by: by.clone(), note: note.clone(), until_ms, incident });
+                    let (alert, rule) = (Some(alert.fingerprint), Some(rule));
+                    self.queue.entries.push(Entry { at_ms: now.wall_ms, alert, rule, kind: "ack", event: None, text });
+                }
+            }
+            Command::Silence { matchers, until_ms, by, comment } => {
+                let silence = Silence { id: number, matchers, until_ms, by, comment, since_ms: now.wall_ms };
+                self.queue.silences = true;
+                self.silencers.extend(Silencer::new(silence).ok());
+            }
+            Command::Unsilence { id } => {
+                self.queue.silences = true;
+                self.silencers.retain(|silencer| silencer.silence.id != id);
+            }
+        }
+    }
+
+    /// Keeps events for the store.
+    fn record(&mut self, rule: &Rule, alert: &Tracked, events: &[Event]) {
+        for event in events {
+            let text = match event.kind {
+                EventKind::Resolved { reason } => reason.as_str().to_owned(),
+                EventKind::Escalated { from } | EventKind::Deescalated { from } => format!("from {from}"),
+                _ => String::new(),
+            };
+            let (print, name) = (Some(alert.fingerprint), Some(rule.name().to_owned()));
+            let (at_ms, kind) = (event.at_ms, event.kind.as_str());
+            self.queue.entries.push(Entry { at_ms, alert: print, rule: name, kind, event: Some(event.clone()), text });
+        }
+    }
+
+    /// Keeps something else that happened for the store.
+    pub(crate) fn remark(&mut self, kind: &'static str, text: String, at_ms: i64) {
+        self.queue.entries.push(Entry { at_ms, alert: None, rule: None, kind, event: None, text });
+    }
+
+    /// In how many milliseconds the next rule is due, seen from an instant of the steady clock; `None` if the next flush
+    /// comes early enough.
+    pub(crate) fn due_in_ms(&self, steady_ms: u64) -> Option<u64> {
+        let soonest = || self.rules.iter().map(|live| live.due_in_ms(steady_ms)).min();
+        if self.is_faster { soonest() } else { None }
+    }
+
+    /// Whether nothing has been written to file number `generation`.
+    pub(crate) fn is_new(&self, generation: u64) -> bool {
+        self.generation != Some(generation)
+    }
+
+    /// Whether there is anything to write to file number `generation`.
+    pub(crate) fn is_unsaved(&self, generation: u64, is_last: bool) -> bool {
+        self.is_new(generation)
+            || !self.queue.is_empty()
+            || !self.orphans.is_empty()
+            || self.rules.iter().any(|live| {
+                Self::is_rule_unsaved(live, is_last)
+                    || live.alerts.values().any(|alert| alert.is_unsaved(self.flushed_ms, is_last))
+            })
+    }
+
+    /// Whether what is to be written must be safe from a loss of power.
+    pub(crate) fn is_durable(&self) -> bool {
+        !self.queue.messages.is_empty() || !self.queue.entries.is_empty()
+    }
+
+    /// Whether how a rule fares is to be written: when that changes, and now and then.
+    fn is_rule_unsaved(live: &Live, is_last: bool) -> bool {
+        const EVERY_MS: u64 = 60_000;
+        let Some(evaluated_ms) = live.evaluated_ms else { return live.saved.is_none() };
+        live.saved.as_ref().is_none_or(|(saved_ms, failure)| {
+            *failure != live.failure || is_last || evaluated_ms.saturating_sub(*saved_ms) >= EVERY_MS
+        })
+    }
+
+    /// Writes what is to be written, to file number `generation`; all of it, if that is another one than before.
+    pub(crate) fn write(&self, transaction: &Transaction<'_>, generation: u64, is_last: bool) -> rusqlite::Result<()> {
+        let is_new = self.is_new(generation);
+        if is_new {
+            table::create(transaction)?;
+            table::number_after(transaction, self.commanded)?;
+            table::clear_rules(transaction)?;
+        }
+        for (rule, alert) in &self.orphans {
+            table::put_alert(transaction, rule, alert)?;
+        }
+        for live in &self.rules {
+            let stale =
+                |alert: &&Tracked| alert.is_unsaved(self.flushed_ms, is_last) || (is_new && !alert.is_forgettable());
+            for alert in live.alerts.values().filter(stale) {
+                table::put_alert(transaction, live.rule.name(), alert)?;
+            }
+        }
+        let unsaved = self.rules.iter().filter(|live| is_new || Self::is_rule_unsaved(live, is_last));
+        let rows: Vec<RuleRow> = unsaved.map(row).collect();
+        table::put_rules(transaction, &rows)?;
+        if is_new || self.queue.silences {
+            table::put_silences(transaction, self.silencers.iter().map(|silencer| &silencer.silence))?;
+        }
+        if self.queue.commanded {
+            command::done(transaction, self.commanded)?;
+        }
+        self.queue.write(transaction)
+    }
+
+    /// Takes note that what was written has been committed.
+    pub(crate) fn committed(&mut self, generation: u64, is_last: bool) {
+        let is_new = self.generation.replace(generation) != Some(generation);
+        let now = self.flushed_ms;
+        self.orphans.clear();
+        for place in 0..self.rules.len() {
+            let is_row_written = is_new || Self::is_rule_unsaved(&self.rules[place], is_last);
+            let live = &mut self.rules[place];
+            if is_row_written {
+                live.saved = Some((live.evaluated_ms.unwrap_or(0), live.failure.clone()));
+            }
+            for alert in live.alerts.values_mut() {
+                if alert.is_unsaved(now, is_last) || (is_new && !alert.is_forgettable()) {
+                    alert.saved.clone_from(&alert.memory);
+                    alert.saved_ms = Some(now);
+                }
+            }
+        }
+        self.queue.clear();
+    }
+
+    /// Takes note that the samples of the last flush have been committed.
+    pub(crate) fn delivered(&mut self) {
+        self.recent.delivered();
+    }
+
+    /// Messages that have waited for a commit for longer than `patience_ms`, each once: they are sent without.
+    pub(crate) fn overdue(&mut self, now_ms: u64, patience_ms: u64) -> impl Iterator<Item = &Message> {
+        self.queue.overdue(now_ms, patience_ms)
+    }
+
+    /// What it has counted.
+    pub(crate) const fn figures(&self) -> Figures {
+        self.figures
+    }
+}
+
+/// The samples in memory that these rules need.
+fn recent(rules: &[Live], service: &str, store: &StoreSource, moment: Moment) -> Recent {
+    let reaches = rules.iter().map(Live::reach).collect::<Vec<_>>();
+    let span = reaches.iter().filter_map(|reach| reach.back).max().unwrap_or(0).clamp(LOOKBACK_MS, LONGEST_SPAN_MS);
+    let mut names: Vec<String> = reaches.into_iter().filter_map(|reach| reach.names).flatten().collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut recent = Recent::new(service, names.iter().cloned(), span, moment.wall_ms);
+    for name in &names {
+        // What cannot be read now is asked of the store when it is needed.
+        let _ = recent.remember(store, name, true);
+    }
+    recent
+}
+
+/// The silence that an alert is under, if there is one.
+fn silence_for(silencers: &[Silencer], rule: &Rule, labels: &Labels, memory: &Memory) -> Option<i64> {
+    if silencers.is_empty() {
+        return None;
+    }
+    let subject = subject(rule.name(), labels, memory.state.severity);
+    silencers.iter().find(|silencer| silencer.is_for(&subject)).map(|silencer| silencer.silence.id)
+}
+
+/// Whether two alerts are of one thing: they have the same values of the labels that both have.
+fn agree(one: &Labels, other: &Labels) -> bool {
+    one.iter().all(|(label, value)| other.get(label).is_none_or(|known| known == value))
+}
+
+fn row(live: &Live) -> RuleRow {
+    RuleRow {
+        name: live.rule.name().to_owned(),
+        expr: live.rule.expr().to_owned(),
+        definition: message::definition(&live.rule),
+        evaluated_ms: live.evaluated_wall_ms,
+        elements: live.elements,
+        error: live.failure.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
