@@ -13,6 +13,7 @@
 mod alert;
 #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only a server is attached"))]
 mod attached;
+#[cfg_attr(not(feature = "rules"), allow(dead_code, reason = "only rules look at the occasion"))]
 mod attendant;
 mod builder;
 #[cfg(feature = "host")]
@@ -24,6 +25,7 @@ mod question;
 mod sampler;
 mod schedule;
 mod source;
+#[cfg_attr(not(feature = "promql"), allow(dead_code, reason = "only PromQL asks for values"))]
 mod thread;
 
 use std::{fmt, path::Path, sync::Arc, thread::JoinHandle};
