@@ -10,7 +10,7 @@
 
 use std::error::Error;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use monitored::notify::{Channel, Message, Receipt, Refusal, Severity, Stderr};
 use monitored::prelude::*;
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .level(Level::new(Severity::Medium, Comparison::Above, 100.0))
         .level(Level::new(Severity::Critical, Comparison::Above, 500.0))
         .held_for(Duration::from_secs(1))
-        .annotation("summary", "{queue_length:.0} orders wait");
+        .annotation("summary", "{queue_length:.0f} orders wait");
     let idle = Rule::new("idle").when("queue_length").below(5.0).severity(Severity::Low);
     let monitor = Monitor::builder()
         .service("shop")
@@ -45,11 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .start()?;
 
     // Nobody wants to be told that there is nothing to do.
-    gauge!("queue_length", 0);
-    monitor.flush()?;
-    monitor.silence("idle", None, "me", "the shop is closed")?;
+    monitor.silence("idle", Some(SystemTime::now() + Duration::from_hours(1)), "me", "the shop is closed")?;
 
-    let course = [(20, 2), (150, 6), (700, 4), (150, 4), (20, 4)];
+    let course = [(0, 2), (150, 6), (700, 7), (150, 4), (20, 4)];
     for (length, quarters) in course {
         println!("{length:>4} orders in the queue");
         gauge!("queue_length", length);

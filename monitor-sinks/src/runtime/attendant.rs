@@ -64,6 +64,7 @@ pub(super) trait Invitation: Debug + Send + Sync {
 }
 
 /// What an attendant attends.
+#[allow(dead_code, reason = "nobody attends without the feature `rules`")]
 pub(super) struct Occasion<'a> {
     pub(super) service: &'a str,
     pub(super) interval: Duration,
@@ -71,7 +72,6 @@ pub(super) struct Occasion<'a> {
     pub(super) writer: &'a mut Writer,
     pub(super) now_us: i64,
     /// Whether the monitor starts; else somebody else takes over while it runs.
-    #[allow(dead_code, reason = "nobody asks without the feature `rules`")]
     pub(super) is_first: bool,
 }
 
