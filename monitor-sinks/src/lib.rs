@@ -35,6 +35,8 @@
 //! - `host` (default): sampling of the host.
 //! - `promql`: PromQL over any source of series.
 //! - `http`: the HTTP interface of Prometheus over any source of series; brings `promql` and a small web server.
+//! - `rules`: alert rules over PromQL, their state and messages in the store, channels that need no network.
+//! - `smtp`, `webhook`: the channels that do. `config`: monitor.toml, and rule files of Prometheus.
 //! - `sqlite-system`: the same store, over the SQLite library of the system, 3.45.3 or newer.
 
 #[cfg(all(feature = "promql", any(feature = "sqlite", feature = "sqlite-system")))]
