@@ -52,7 +52,7 @@ pub(crate) use self::recent::Recent;
 /// Each selector of a question opens the file anew, so a source never stands in the way of a recording. What was damaged
 /// is missing from the answer, which warns of it. An answer from windows that were rolled up says so.
 ///
-/// The source of a [`Monitor`] also has what is recorded and not stored yet: for a question that reaches up to now, or to
+/// The source of a [`Monitor`](crate::Monitor) also has what is recorded and not stored yet: for a question that reaches up to now, or to
 /// two seconds ago, it asks the background thread for the values of this moment, which become the last sample of each
 /// series, at the end of what is asked. What is stored later is the same, and counted once. A thread that does not answer
 /// within two seconds, such as while the disk hangs, is not waited for; then the answer is of what is stored. Nor is it
