@@ -49,12 +49,12 @@ fn damage_is_found_and_the_rest_is_saved() {
     let (path, saved) = (folder.path().join("m.db"), folder.path().join("saved.db"));
     record(&path).shutdown().unwrap();
     let rows = |path: &Path| -> i64 {
-        Connection::open(path).unwrap().query_row("SELECT count(*) FROM head", [], |row| row.get(0)).unwrap()
+        Connection::open(path).unwrap().query_row("SELECT count(*) FROM unsealed", [], |row| row.get(0)).unwrap()
     };
     let all = rows(&path);
     Connection::open(&path)
         .unwrap()
-        .execute("UPDATE head SET crc = crc + 1 WHERE ts = (SELECT min(ts) FROM head)", [])
+        .execute("UPDATE head SET crc = crc + 1 WHERE ts = (SELECT min(ts) FROM unsealed)", [])
         .unwrap();
     let check = run("check", &path, None);
     assert_eq!(check.status.code(), Some(1));
