@@ -1,12 +1,13 @@
 //! `monitor agent`: samples the machine into a store until it is told to stop.
 
-use std::{io, io::Write, path::Path, process, time::Duration};
+use std::{io, io::Write, process, time::Duration};
 
-use monitor_sinks::{Monitor, config::Config};
+use monitor_sinks::Monitor;
 use serde_json::{Value as Json, json};
 
 use crate::{
     arguments::Agent,
+    configured,
     exit::Exit,
     failure::Failure,
     stop::{Asked, Stop},
@@ -39,7 +40,7 @@ pub(crate) fn run(agent: &Agent) -> Result<Exit, Failure> {
         match stop.next() {
             Asked::Stop(signal) => break signal,
             // A failure was told on standard error.
-            Asked::Reload if monitor.reload().is_ok() => {
+            Asked::Reload if configured::reload(&monitor) => {
                 say(agent, "read its rules and channels anew", &json!({"event": "reloaded"}));
             }
             Asked::Reload => {}
@@ -56,14 +57,9 @@ fn start(agent: &Agent) -> Result<Monitor, Failure> {
         Monitor::builder().service(&agent.service).flush_every(agent.flush.unwrap_or(agent.every.min(LONGEST_FLUSH)));
     let (mut samples, mut store) = (true, agent.db.clone());
     if let Some(path) = &agent.config {
-        let config = Config::read_without_secrets(path)?;
-        if let (Some(db), Some(own)) = (&agent.db, config.store_path()) {
-            let (db, path, own) = (db.display(), path.display(), own.display());
-            return Err(Failure::Usage(format!("--db is {db}, and {path} names the store {own}; leave one out")));
-        }
-        samples = !config.says_host();
-        store = store.or_else(|| config.store_path().map(Path::to_owned));
-        builder = builder.config(path);
+        let own;
+        (builder, samples, own) = configured::begin(builder, agent, path)?;
+        store = store.or(own);
     }
     if store.is_none() {
         let cure = "name one with --db FILE, or in the [store] of a monitor.toml with --config FILE";

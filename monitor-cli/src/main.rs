@@ -10,12 +10,24 @@
 
 mod activity;
 mod agent;
+#[cfg(feature = "alerts")]
 mod alert;
+#[cfg(feature = "alerts")]
+mod alerting;
+#[cfg(not(feature = "alerts"))]
+#[path = "alerting_not.rs"]
+mod alerting;
+#[cfg(feature = "alerts")]
 mod alerts;
 mod arguments;
 mod care;
 mod colour;
 mod completions;
+#[cfg(feature = "alerts")]
+mod configured;
+#[cfg(not(feature = "alerts"))]
+#[path = "configured_not.rs"]
+mod configured;
 mod duration;
 mod exit;
 mod export;
@@ -27,6 +39,7 @@ mod instant;
 mod plot;
 mod promql_test;
 mod query;
+#[cfg(feature = "alerts")]
 mod rules;
 mod series;
 mod serve;
@@ -55,13 +68,7 @@ use self::{
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Agent(agent) => agent::run(&agent),
-        Command::Alert(alert) => alert::run(&alert),
-        Command::Rules(rules) => rules::run(&rules),
-        Command::Ack(ack) => alerts::ack(&ack).map_err(Failure::Store),
-        Command::Alerts(list) => alerts::list(&list).map_err(Failure::Store),
-        Command::Explain(explain) => alerts::explain(&explain).map_err(Failure::Store),
-        Command::Silence(silence) => alerts::silence(&silence).map_err(Failure::Store),
-        Command::Unsilence(unsilence) => alerts::unsilence(&unsilence).map_err(Failure::Store),
+        Command::Alerting(about) => alerting::run(&about),
         Command::Backup(copy) => care::backup(&copy).map_err(Failure::Store),
         Command::Check(check) => care::check(&check).map_err(Failure::Store),
         Command::Salvage(copy) => care::salvage(&copy).map_err(Failure::Store),

@@ -20,7 +20,7 @@ pub(crate) fn size(extent: Extent) -> Outcome {
     let watch = Duration::from_secs(if extent == Extent::Full { 65 } else { 6 });
     run(
         "agent, as it is handed out",
-        cargo(None).args(["build", "--locked", "--profile", "dist", "-p", "monitor-cli"]),
+        cargo(None).args(["build", "--locked", "--profile", "dist", "-p", "monitor-cli", "--no-default-features"]),
     )?;
     let program = target("dist").join("monitor");
     let on_disk = fs::metadata(&program).map_err(|error| format!("{}: {error}", program.display()))?.len();

@@ -1,7 +1,14 @@
 //! What can be said on the command line: a file for each command, and `window`, which several of them know.
 
 mod agent;
+#[cfg(feature = "alerts")]
 mod alert;
+#[cfg(feature = "alerts")]
+mod alerting;
+#[cfg(not(feature = "alerts"))]
+#[path = "alerting_not.rs"]
+mod alerting;
+#[cfg(feature = "alerts")]
 mod alerts;
 mod care;
 mod completions;
@@ -10,6 +17,7 @@ mod functions;
 mod import;
 mod promql_test;
 mod query;
+#[cfg(feature = "alerts")]
 mod rules;
 mod series;
 mod serve;
@@ -22,8 +30,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
     agent::Agent,
-    alert::{Alert, AlertTask, ChannelTest},
-    alerts::{Ack, Alerts, Explain, Silence, Unsilence},
+    alerting::Alerting,
     care::{Check, Copy},
     completions::Completions,
     export::{Export, SQLITE},
@@ -31,13 +38,18 @@ pub(crate) use self::{
     import::Import,
     promql_test::PromqlTest,
     query::Query,
-    rules::{DryRun, Rules, Task as RuleTask},
     series::Series,
     serve::Serve,
     sites::Sites,
     sql::Sql,
     top::Top,
     window::Window,
+};
+#[cfg(feature = "alerts")]
+pub(crate) use self::{
+    alert::{Alert, AlertTask, ChannelTest},
+    alerts::{Ack, Alerts, Explain, Silence, Unsilence},
+    rules::{DryRun, Rules, Task as RuleTask},
 };
 use crate::exit::EXIT_CODES;
 
@@ -72,27 +84,8 @@ pub(crate) enum Command {
     /// List the series of a store with their newest values
     #[command(after_help = series::NOTES)]
     Series(Series),
-    /// Check alert rules, test them, try them on what is recorded, write them for Prometheus
-    #[command(after_help = rules::NOTES)]
-    Rules(Rules),
-    /// Try the channels that alerts are told through
-    #[command(after_help = alert::NOTES)]
-    Alert(Alert),
-    /// List the alerts of which something is going on
-    #[command(after_help = alerts::NOTES)]
-    Alerts(Alerts),
-    /// Say why an alert is as it is
-    #[command(after_help = alerts::NOTES)]
-    Explain(Explain),
-    /// Take care of an alert, so that it is not told again for a while
-    #[command(after_help = alerts::NOTES)]
-    Ack(Ack),
-    /// Have nobody told of some alerts for a while
-    #[command(after_help = alerts::NOTES)]
-    Silence(Silence),
-    /// End a silence
-    #[command(after_help = alerts::NOTES)]
-    Unsilence(Unsilence),
+    #[command(flatten)]
+    Alerting(Alerting),
     /// Answer an expression of PromQL
     #[command(after_help = query::NOTES)]
     Query(Query),

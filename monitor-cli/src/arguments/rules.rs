@@ -1,6 +1,9 @@
 //! `monitor rules`.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use clap::{Args, Subcommand};
 
@@ -81,4 +84,13 @@ pub(crate) struct Export {
     /// Where the rules are
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+}
+
+impl Window {
+    /// The window as two instants; `last` is how far it reaches back from its end if it does not say.
+    pub(crate) fn range(&self, now: SystemTime, last: Duration) -> (SystemTime, SystemTime) {
+        let to = self.to.unwrap_or(now);
+        let back = || to.checked_sub(self.last.unwrap_or(last)).unwrap_or(UNIX_EPOCH);
+        (self.from.unwrap_or_else(back), to)
+    }
 }

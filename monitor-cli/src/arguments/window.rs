@@ -37,13 +37,6 @@ impl Window {
         }
     }
 
-    /// The window as two instants; `last` is how far it reaches back from its end if it does not say.
-    pub(crate) fn range(&self, now: SystemTime, last: Duration) -> (SystemTime, SystemTime) {
-        let to = self.to.unwrap_or(now);
-        let back = || to.checked_sub(self.last.unwrap_or(last)).unwrap_or(UNIX_EPOCH);
-        (self.from.unwrap_or_else(back), to)
-    }
-
     /// Whether it leaves anything out.
     pub(crate) const fn is_narrow(&self) -> bool {
         self.last.is_some() || self.from.is_some() || self.to.is_some()

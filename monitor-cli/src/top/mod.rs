@@ -1,12 +1,17 @@
 //! `monitor top`: functions and the machine, live in a terminal, while another process records them.
 //!
-//! - `snapshot`, `host`: what there is to see, read from the store.
+//! - `snapshot`, `host`, `alerts`: what there is to see, read from the store.
 //! - `state`: what of it is shown, and what keys do to that; `view`: how it is drawn. Both are pure.
 //! - `screen`: the terminal, which is given back in any case.
 //!
 //! The store is asked in the thread that draws: a question takes milliseconds, and what is drawn is of one moment. Between
 //! two looks the program sleeps but for keys and signals.
 
+#[cfg(feature = "alerts")]
+mod alerts;
+#[cfg(not(feature = "alerts"))]
+#[path = "alerts_not.rs"]
+mod alerts;
 mod host;
 mod screen;
 mod snapshot;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use monitor_sinks::{Error, Store, rule::Alert};
+use monitor_sinks::{Error, Store};
 use serde_json::{Value as Json, json};
 
-use super::host::Host;
+use super::{alerts, host::Host};
 use crate::{
     activity::{Activity, Function},
     duration, instant,
@@ -35,7 +35,7 @@ impl Snapshot {
         let now = SystemTime::now();
         let covered = activity.window.and_then(|(from, to)| to.duration_since(from).ok());
         let host = Host::read(store, window, covered.unwrap_or_default().as_secs_f64())?;
-        let mut notices = alerts(store.alerts()?, now);
+        let mut notices = alerts::notices(store, now)?;
         notices.extend(self::notices(&activity, store.promql_source().newest()?, now));
         Ok(Self { taken: Some(now), activity, host, notices })
     }
@@ -48,32 +48,6 @@ impl Snapshot {
             "host": self.host.json(), "notices": self.notices,
         })
     }
-}
-
-/// Alerts that somebody should know of, the most urgent first.
-fn alerts(mut alerts: Vec<Alert>, now: SystemTime) -> Vec<String> {
-    alerts.retain(|alert| alert.started.is_some() || alert.has_no_data);
-    alerts.sort_by_key(|alert| std::cmp::Reverse((alert.severity, alert.since)));
-    alerts.iter().map(|alert| notice(alert, now)).collect()
-}
-
-fn notice(alert: &Alert, now: SystemTime) -> String {
-    let labels: Vec<String> = alert.labels.iter().map(|(label, value)| format!("{label}={value:?}")).collect();
-    let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(", ")) };
-    let severity = alert.severity.map(|severity| format!("{severity}: ")).unwrap_or_default();
-    let value = alert.value.map(|value| format!(" at {value:.4}")).unwrap_or_default();
-    let since = alert.started.and_then(|started| now.duration_since(started).ok());
-    let since = since.map(|since| format!(" for {}", duration::about(since))).unwrap_or_default();
-    let states = [
-        (alert.has_no_data, "no data"),
-        (alert.is_flapping, "flapping"),
-        (alert.silenced_by.is_some(), "silenced"),
-        (alert.inhibited_by.is_some(), "inhibited"),
-        (alert.acknowledged.is_some(), "acknowledged"),
-    ];
-    let states = states.iter().filter(|(is_so, _)| *is_so).map(|(_, state)| *state);
-    let what = format!("{severity}{}{labels}{value}{since}", alert.rule);
-    std::iter::once(what.as_str()).chain(states).collect::<Vec<_>>().join(", ")
 }
 
 fn notices(activity: &Activity, newest: Option<SystemTime>, now: SystemTime) -> Vec<String> {
