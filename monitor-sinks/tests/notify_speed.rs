@@ -45,7 +45,7 @@ fn until_returned(post: &mut Post) -> Instant {
 }
 
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement; `cargo xtask prove` runs it, optimised"]
 fn a_webhook_is_received_within_its_limit() {
     let receiver = Receiver::answering("200 OK");
     let webhook = Webhook::new(receiver.url()).build().unwrap();
@@ -57,7 +57,7 @@ fn a_webhook_is_received_within_its_limit() {
 }
 
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement; `cargo xtask prove` runs it, optimised"]
 fn a_mail_is_taken_within_its_limit() {
     let Some(server) = Server::start(&[]) else { return };
     let email = server.email(&["ops"]).build().unwrap();

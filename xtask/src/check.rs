@@ -104,6 +104,19 @@ pub(crate) fn rule_cost() -> Outcome {
     run("cost of alert rules", &mut command)
 }
 
+/// How long a dry run takes, and a message until it is received, against their bounds.
+pub(crate) fn alert_times() -> Outcome {
+    let test = |what: &[&str]| {
+        let mut command = cargo(None);
+        command.args(["test", "--release", "-p", "monitor-sinks", "--features", "config"]).args(what);
+        // One after the other, and only these.
+        command.args(["--", "--ignored", "--nocapture", "--test-threads", "1"]);
+        command
+    };
+    run("a dry run of a week", &mut test(&["--lib", "rule::dry_run"]))?;
+    run("messages until they are received", &mut test(&["--test", "notify_speed"]))
+}
+
 /// Readers of the host against bytes of no sense and against a machine under stress.
 pub(crate) fn host_stress(extent: Extent) -> Outcome {
     let (rounds, stress) = if extent == Extent::Full { ("50000", "full") } else { ("4000", "small") };

@@ -69,6 +69,7 @@ pub(crate) fn all(extent: Extent) -> Outcome {
         check::hot_path()?;
         check::host_cost(extent)?;
         check::rule_cost()?;
+        check::alert_times()?;
         overhead::measure()?;
         compile_time::measure()?;
         survive::survive(&[])?;

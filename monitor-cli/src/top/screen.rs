@@ -49,7 +49,7 @@ mod tests {
 
     /// What is run in a terminal of its own by the test below.
     #[test]
-    #[ignore = "panics, and needs a terminal"]
+    #[ignore = "panics, and needs a terminal; the test below gives it one"]
     fn a_panic_on_the_screen() {
         let mut screen = Screen::open().unwrap();
         screen.draw(|_, _| panic!("in the middle of a frame")).unwrap();

@@ -307,7 +307,7 @@ mod tests {
 
     /// Run with `--release -- --ignored`: a week at 10 s within 50 ms.
     #[test]
-    #[ignore = "a measurement"]
+    #[ignore = "a measurement; `cargo xtask prove` runs it, optimised"]
     fn a_week_is_run_in_less_than_a_blink() {
         let values: Vec<f64> = (0..60_480).map(|at| 70.0 + f64::from(at * 7919 % 1000) / 50.0).collect();
         let memory = memory(&values);
