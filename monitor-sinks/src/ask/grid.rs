@@ -131,7 +131,8 @@ impl Grid {
 
     /// How many instants there are, about.
     pub(super) fn len(&self) -> usize {
-        self.marks.iter().map(|mark| usize::try_from((mark.until - mark.after) / WITHIN_US).unwrap_or(0) + 1).sum()
+        let within = |mark: &Mark| usize::try_from((mark.until - mark.after) / WITHIN_US).unwrap_or(0);
+        self.marks.iter().map(|mark| if mark.is_flush() { 1 } else { within(mark) + 1 }).sum()
     }
 
     /// Begins to tell of a series. `run` is the recording before the first mark that it has a value of; a series that `lasts`
@@ -171,6 +172,38 @@ impl Grid {
             }
             Self::pass(laying, *mark, visit);
         }
+    }
+
+    /// Tells `tell` of entries at these times, and of the flushes in between, for as long as nothing begins or ends there:
+    /// when each is, with the place of the entry if there is one. Returns how many entries were told.
+    pub(super) fn line(
+        &self,
+        laying: &mut Laying,
+        times: &[i64],
+        run: u64,
+        mut tell: impl FnMut(i64, Option<usize>),
+    ) -> usize {
+        let mut told = 0;
+        if laying.run != Some(run) {
+            return told;
+        }
+        for mark in self.marks.get(laying.place..).unwrap_or_default() {
+            let Some(&next) = times.get(told) else { break };
+            if mark.run != run || !mark.is_flush() || mark.ts > next {
+                break;
+            }
+            if mark.ts == next {
+                tell(next, Some(told));
+                told += 1;
+                laying.written = next;
+            } else if laying.lasts || mark.ts.saturating_sub(laying.written) < GONE_US {
+                tell(mark.ts, None);
+            } else {
+                break;
+            }
+            laying.place += 1;
+        }
+        told
     }
 
     /// Tells what there is after the last entry.
@@ -312,5 +345,62 @@ mod tests {
             ["B@5", "V0.44@60", "V0.92@120", "V1.00@130", "E@180", "B@130", "V0.29@180", "V0.65@240", "V1.00@300"];
         assert_eq!(laid(&grid, &entries, false), wanted);
         assert_eq!(grid.len(), 3 + 3);
+    }
+
+    #[test]
+    fn a_line_is_told_as_its_entries_are_one_by_one() {
+        let mut random = crate::random::Random(5);
+        for _ in 0..300 {
+            let mut flushes = Vec::new();
+            let (mut ts, mut run) = (MINUTE, 5);
+            for _ in 0..60 {
+                ts += [10 * SECOND, 10 * SECOND, 45 * SECOND, 130 * SECOND][random.below(4)];
+                let tier = if random.below(30) == 0 { Tier::Minutes } else { Tier::Raw };
+                if random.below(20) == 0 {
+                    run = ts - SECOND;
+                }
+                flushes.push(flush(ts, run, tier));
+            }
+            let grid = Grid::of(&flushes, 10 * SECOND, false);
+            let share = 1 + random.below(6);
+            // As from a store: entries of one recording together, some of times that the grid does not know.
+            let entries: Vec<(i64, u64)> = flushes
+                .iter()
+                .filter_map(|flush| {
+                    let off = i64::from(random.below(40) == 0);
+                    (random.below(share) == 0).then_some((flush.ts + off, flush.run))
+                })
+                .collect();
+            let lasts = random.below(2) == 0;
+            let mut one_by_one = Vec::new();
+            let mut laying = Grid::begin(None, lasts);
+            for &(ts, run) in &entries {
+                grid.entry(&mut laying, ts, run, &mut |at, step| one_by_one.push(told(at, step, ts)));
+            }
+            let mut by_line = Vec::new();
+            let mut laid = Grid::begin(None, lasts);
+            for line in entries.chunk_by(|left, right| left.1 == right.1) {
+                let times: Vec<i64> = line.iter().map(|entry| entry.0).collect();
+                let mut place = 0;
+                while place < times.len() {
+                    let rest = &times[place..];
+                    place += grid.line(&mut laid, rest, line[0].1, |at, entry| {
+                        let step = if entry.is_some() { Step::Value(1.0) } else { Step::Same };
+                        by_line.push(told(at, step, entry.map_or(0, |entry| rest[entry])));
+                    });
+                    if let Some(&ts) = times.get(place) {
+                        grid.entry(&mut laid, ts, line[0].1, &mut |at, step| by_line.push(told(at, step, ts)));
+                        place += 1;
+                    }
+                }
+            }
+            assert_eq!(by_line, one_by_one);
+            assert_eq!((laid.place, laid.run, laid.written), (laying.place, laying.run, laying.written));
+        }
+    }
+
+    /// What is told at an instant; of a value, of which entry it is.
+    fn told(at: i64, step: Step, entry: i64) -> (i64, String) {
+        (at, if let Step::Value(share) = step { format!("{share} of {entry}") } else { format!("{step:?}") })
     }
 }

@@ -146,7 +146,12 @@ impl Reading<'_> {
                 .map(|(before, wanted)| Teller::of_histograms(Histograms::new(wanted.part, edges, run, before)))
                 .collect()
         };
-        self.walk(batch, self.reach(), (Detail::Each, Tier::Raw), &mut |found| match found {
+        self.walk(batch, self.reach(), (Detail::Lines, Tier::Raw), &mut |found| match found {
+            Found::Line { place, run, line } => {
+                if let Err(reason) = tellers[place].line(&self.grid, run, line) {
+                    self.warn(&Warning::new(line.times[0], reason));
+                }
+            }
             Found::Entry { place, ts, run, entry } => {
                 if let Err(reason) = tellers[place].entry(&self.grid, ts, run, entry) {
                     self.warn(&Warning::new(ts, reason));

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     promql::{Series, stale},
-    store::Entry,
+    store::{Entry, Line},
 };
 
 /// Makes the samples of one series.
@@ -58,6 +58,26 @@ impl Teller {
             Samples::Histograms(histograms) => {
                 histograms.begin(entry)?;
                 grid.entry(&mut self.laying, ts, run, &mut |at, step| histograms.step(at, step, run));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the next entries.
+    pub(super) fn line(&mut self, grid: &Grid, run: u64, line: Line<'_>) -> Result<(), &'static str> {
+        let mut place = 0;
+        while place < line.times.len() {
+            if let Samples::Floats(floats) = &mut self.samples {
+                let values = &line.values[place..];
+                place += grid.line(&mut self.laying, &line.times[place..], run, |at, entry| {
+                    floats.value = entry.map_or(floats.value, |entry| values[entry]);
+                    put(&mut floats.samples, at, floats.value);
+                });
+            }
+            // What is not simple is told as if it came alone.
+            if place < line.times.len() {
+                self.entry(grid, line.times[place], run, line.entry(place))?;
+                place += 1;
             }
         }
         Ok(())
@@ -107,12 +127,18 @@ fn float(entry: Entry<'_>, share: f64) -> f64 {
 }
 
 /// Adds a sample, nearly always at the end. Of two in one millisecond the later one counts.
+#[inline]
 pub(super) fn put<T>(samples: &mut Vec<(i64, T)>, at: i64, value: T) {
     let millis = at.div_euclid(1_000);
     if samples.last().is_none_or(|last| last.0 < millis) {
         samples.push((millis, value));
-        return;
+    } else {
+        put_between(samples, millis, value);
     }
+}
+
+#[cold]
+fn put_between<T>(samples: &mut Vec<(i64, T)>, millis: i64, value: T) {
     // The zero that a recording begins with may come before the end of the one before it is noticed.
     match samples.binary_search_by_key(&millis, |sample| sample.0) {
         Ok(place) => samples[place].1 = value,

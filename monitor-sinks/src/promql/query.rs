@@ -363,7 +363,9 @@ fn over(root: &mut Root, context: &mut Context, source: &dyn Source) -> Result<D
                     for (id, results) in found {
                         context.hold(results.iter().map(|result| result.1.weight()).sum())?;
                         let point = |(place, value)| Point { time: block.instant(place), value };
-                        lines[id].extend(results.into_iter().map(point));
+                        let points = results.into_iter().map(point);
+                        // The first block's become points where they are.
+                        if lines[id].is_empty() { lines[id] = points.collect() } else { lines[id].extend(points) }
                     }
                     continue;
                 }

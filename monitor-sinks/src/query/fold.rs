@@ -61,7 +61,7 @@ pub(super) struct Fold {
 /// Folds what is stored of `series` in the window of `asked`, with points if `points` are wanted.
 pub(super) fn gather(reader: &Reader, asked: Asked, series: &[StoredSeries], points: bool) -> Result<Gathered, Error> {
     let mut folding = Folding { folds: series.iter().map(|_| Fold::new()).collect(), points, ..Folding::default() };
-    let detail = if points { Detail::Each } else { Detail::Merged };
+    let detail = if points { Detail::Lines } else { Detail::Merged };
     let warnings = walk(reader, asked.window, series, detail, Tier::Raw, &mut folding)?;
     let Folding { mut folds, newest, .. } = folding;
     if !series.is_empty() {
@@ -121,6 +121,14 @@ pub(super) fn walk(
             let before = before.as_ref().map(|before| before.total(place));
             if let Err(reason) = visitor.entry(Met { place, ts, run, entry, before, resolution }) {
                 warnings.push(Warning::new(ts, reason));
+            }
+        }
+        Found::Line { place, run, line } => {
+            let before = before.as_ref().map(|before| before.total(place));
+            for (ts, entry) in line.entries() {
+                if let Err(reason) = visitor.entry(Met { place, ts, run, entry, before, resolution }) {
+                    warnings.push(Warning::new(ts, reason));
+                }
             }
         }
     })?;

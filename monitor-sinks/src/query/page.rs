@@ -125,7 +125,7 @@ impl Points {
         let window = Window { after: *seen, until };
         reader.walk(&ids[*current..=*current], window, Detail::Each, Tier::Raw, &mut |found| match found {
             Found::Tier(tier) => resolution = tier.into(),
-            Found::Flush { .. } => {}
+            Found::Flush { .. } | Found::Line { .. } => {}
             Found::Damaged(warning) => warnings.push(warning),
             Found::Entry { ts, entry, .. } => match reading(entry, &mut buckets) {
                 Ok(reading) => {

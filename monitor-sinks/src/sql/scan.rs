@@ -95,7 +95,7 @@ impl Scan {
                 }
             }
             Found::Damaged(warning) => session.warn(warning),
-            Found::Flush { .. } | Found::Tier(_) => {}
+            Found::Flush { .. } | Found::Tier(_) | Found::Line { .. } => {}
         })?;
         if let Some(total) = &mut batch.total {
             total.settle(window.after, ready);

@@ -116,7 +116,7 @@ impl Looking<'_> {
                 }
                 Found::Flush { ts, .. } => last = Some(ts),
                 Found::Damaged(_) => self.is_damaged = true,
-                Found::Tier(_) => {}
+                Found::Tier(_) | Found::Line { .. } => {}
             })?;
             let Some(last) = last else { continue };
             if !self.is_same(last, segment.run) {

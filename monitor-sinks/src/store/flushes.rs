@@ -45,7 +45,9 @@ fn load(connection: &Connection, window: Window) -> rusqlite::Result<Vec<Flush>>
             unsealed(connection, part.window, &mut flushes)?;
         }
     }
-    flushes.sort_by_key(|flush| (flush.ts, flush.run));
+    if !flushes.is_sorted_by_key(|flush| (flush.ts, flush.run)) {
+        flushes.sort_by_key(|flush| (flush.ts, flush.run));
+    }
     Ok(flushes)
 }
 

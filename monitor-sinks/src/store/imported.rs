@@ -122,6 +122,13 @@ impl<'a> Imported<'a> {
     pub(super) fn merge(&mut self, found: Found<'_>, visit: &mut dyn FnMut(Found<'_>)) {
         match found {
             Found::Entry { place, ts, .. } if !self.strands.is_empty() => self.tell(place, ts, visit),
+            Found::Line { place, run, line } if !self.strands.is_empty() => {
+                for (ts, entry) in line.entries() {
+                    self.tell(place, ts, visit);
+                    visit(Found::Entry { place, ts, run, entry });
+                }
+                return;
+            }
             Found::Tier(tier) => self.tier = tier,
             _ => {}
         }
@@ -224,6 +231,10 @@ fn load(
             Ok(value) => pending.push_back(Told { ts, run, value }),
             Err(reason) => visit(Found::Damaged(super::Warning::new(ts, reason))),
         },
+        Found::Line { run, line, .. } => {
+            let told = line.entries().filter_map(|(ts, entry)| Some(Told { ts, run, value: Owned::of(entry).ok()? }));
+            pending.extend(told);
+        }
         // An import is over: no value of it holds until the next one.
         Found::Flush { .. } | Found::Tier(_) => {}
         damaged @ Found::Damaged(_) => visit(damaged),

@@ -44,6 +44,7 @@ mod latest;
 mod lease;
 #[cfg(test)]
 mod lifecycle;
+mod line;
 mod maintenance;
 mod merger;
 mod migration;
@@ -60,6 +61,7 @@ pub(crate) mod schema;
 mod seal;
 mod segment;
 mod series;
+mod shelf;
 mod slow;
 mod tier;
 mod vital;
@@ -69,7 +71,7 @@ mod writer;
 
 use std::{fmt, path::Path, sync::Arc, time::SystemTime};
 
-use self::roster::Roster;
+use self::{roster::Roster, shelf::Shelf};
 use crate::{error::Error, util::time};
 
 pub use self::{
@@ -88,6 +90,7 @@ pub(crate) use self::{
     backfill::{Backfill, Known, Stretch},
     entry::{Encoded, Entry, Span},
     imported::{Owned, Told, is_imported},
+    line::Line,
     merger::Merger,
     origin::{Origin, Placed},
     reader::{Reader, Window},
@@ -99,9 +102,10 @@ pub(crate) use self::{
 
 /// A metric store, opened for reading.
 ///
-/// Cloning is cheap, and any number of threads may query at once. A store holds no connection: each query opens one and
+/// Cloning is cheap, and any number of threads may query at once. While somebody records, each query opens a connection and
 /// closes it, which costs a fraction of a millisecond and means that a store never stands in the way of the writer,
-/// neither its checkpoints nor the clean-up at its end. It remembers the table of series, about a kilobyte for each.
+/// neither its checkpoints nor the clean-up at its end. Where nobody does, one connection is put away for the next query
+/// and holds no lock meanwhile. A store remembers the table of series, about a kilobyte for each.
 ///
 /// # Examples
 ///
@@ -117,8 +121,14 @@ pub(crate) use self::{
 #[derive(Debug, Clone)]
 pub struct Store {
     path: Arc<Path>,
-    /// Shared by clones.
+    memory: Memory,
+}
+
+/// What is remembered from one question to the next, shared by clones.
+#[derive(Debug, Default, Clone)]
+struct Memory {
     roster: Arc<Roster>,
+    shelf: Arc<Shelf>,
 }
 
 impl Store {
@@ -156,11 +166,11 @@ impl Store {
 
     /// A store whose file is known to be there.
     pub(crate) fn at(path: Arc<Path>) -> Self {
-        Self { path, roster: Arc::default() }
+        Self { path, memory: Memory::default() }
     }
 
     pub(crate) fn reader(&self) -> Result<Reader, Error> {
-        Reader::open(&self.path, &self.roster)
+        Reader::open(&self.path, &self.memory)
     }
 }
 

@@ -6,17 +6,16 @@ use monitor_core::SlowCall;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::{
-    Warning,
+    Memory, Warning,
     back::Back,
     check,
     entry::Entry,
     latest,
     lease::Quiet,
     origin::Origin,
-    plan,
-    roster::Roster,
-    schema,
+    plan, schema,
     series::{self, StoredSeries},
+    shelf::Borrowed,
     slow,
     tier::Tier,
     walk::{self, Detail, Found, Pages, Walk},
@@ -38,9 +37,9 @@ impl Window {
 /// A connection that cannot write.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    pub(super) connection: Connection,
+    pub(super) connection: Borrowed,
     path: Arc<Path>,
-    roster: Arc<Roster>,
+    memory: Memory,
     /// Keeps writers away, if there was none. After the connection, which relies on it.
     quiet: Option<Quiet>,
     /// Whether writers were let in that the connection does not know of.
@@ -48,9 +47,15 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(path: &Arc<Path>, roster: &Arc<Roster>) -> Result<Self, Error> {
-        let (connection, quiet) = schema::open_read_only(path)?;
-        Ok(Self { connection, path: Arc::clone(path), roster: Arc::clone(roster), quiet, is_paused: false })
+    pub(super) fn open(path: &Arc<Path>, memory: &Memory) -> Result<Self, Error> {
+        let (connection, quiet) = match memory.shelf.take(path) {
+            Some((connection, quiet)) => (connection, Some(quiet)),
+            None => {
+                let (connection, quiet) = schema::open_read_only(path)?;
+                (memory.shelf.lend(path, connection, quiet.as_ref()), quiet)
+            }
+        };
+        Ok(Self { connection, path: Arc::clone(path), memory: memory.clone(), quiet, is_paused: false })
     }
 
     /// A transaction that sees the store as it is at its first look, until it is dropped.
@@ -71,6 +76,7 @@ impl Reader {
     /// Lets writers in until [`resume`](Self::resume). Meanwhile nothing may be read from the file.
     pub(crate) fn pause(&mut self) {
         self.is_paused |= self.quiet.take().is_some();
+        self.connection.keep_out();
     }
 
     /// Goes on after a pause, or lets a writer that waits go first, if it may have waited for long. In both cases what is
@@ -83,7 +89,8 @@ impl Reader {
             self.is_paused = true;
         }
         if self.is_paused {
-            *self = Self::open(&self.path, &self.roster)?;
+            self.connection.keep_out();
+            *self = Self::open(&self.path, &self.memory)?;
         }
         Ok(())
     }
@@ -95,7 +102,7 @@ impl Reader {
 
     /// The series that `keep` accepts, in the same order.
     pub(crate) fn series_that(&self, keep: impl FnMut(&StoredSeries) -> bool) -> Result<Vec<StoredSeries>, Error> {
-        self.roster.series(&self.connection, keep).map_err(|error| self.failed(error))
+        self.memory.roster.series(&self.connection, keep).map_err(|error| self.failed(error))
     }
 
     /// The newest exemplars of slow calls in a window that `keep` accepts, newest first.
@@ -183,7 +190,7 @@ impl Reader {
     /// The connection itself, for statements of the user's, and what keeps writers away while it is read from, if there
     /// was none. It must be kept as long as the file is read.
     pub(crate) fn into_parts(self) -> (Option<Quiet>, Connection) {
-        (self.quiet, self.connection)
+        (self.quiet, self.connection.into_connection())
     }
 
     /// What is wrong with the file; see [`check`].

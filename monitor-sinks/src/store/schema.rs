@@ -169,8 +169,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<(Connection, Option<Quiet>),
         }
         Err(error) => return Err(Error::io("open", path, error)),
     }
-    // Asked first: once no writer can come, there will be no log either.
-    let quiet = Quiet::at(path).filter(|_| !has_log(path));
+    let quiet = quiet(path);
     if quiet.is_some() {
         return Ok((open_immutable(path)?, quiet));
     }
@@ -187,6 +186,12 @@ pub(super) fn open_read_only(path: &Path) -> Result<(Connection, Option<Quiet>),
         other => other,
     };
     Ok((connection?, None))
+}
+
+/// Keeps writers away, if there is none, and if everything is in the file itself.
+pub(super) fn quiet(path: &Path) -> Option<Quiet> {
+    // In this order: once no writer can come, there will be no log either.
+    Quiet::at(path).filter(|_| !has_log(path))
 }
 
 fn open_immutable(path: &Path) -> Result<Connection, Error> {

@@ -24,6 +24,7 @@ use super::{
     entry::{Encoded, Entry, Span},
     head::Row,
     imported::Imported,
+    line::Line,
     plan::{Part, parts},
     rows,
     segment::{self, Chunk, Cursor, Segment},
@@ -42,6 +43,8 @@ const CHUNKS: usize = 32;
 pub(crate) enum Found<'a> {
     /// An entry of the series at this place of those asked for.
     Entry { place: usize, ts: i64, run: u64, entry: Entry<'a> },
+    /// Several entries of the series at this place, for those who asked for [`Detail::Lines`].
+    Line { place: usize, run: u64, line: Line<'a> },
     /// What follows is of this tier.
     Tier(Tier),
     /// A flush of a recording, the latest of those that a step has seen.
@@ -50,10 +53,14 @@ pub(crate) enum Found<'a> {
     Damaged(Warning),
 }
 
-/// Whether entries come one by one, or as one where a whole chunk lies in the window.
+/// How entries come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Detail {
+    /// One by one.
     Each,
+    /// Those of a chunk of numbers together, where it is as simple as that; else one by one.
+    Lines,
+    /// As one, where a whole chunk lies in the window.
     Merged,
 }
 
@@ -90,6 +97,9 @@ struct Room {
     spans: [Vec<gauge::Entry>; 4],
     values: values::Values,
     buckets: Vec<(u16, u64)>,
+    /// Of a line.
+    line: Vec<f64>,
+    line_times: Vec<i64>,
 }
 
 impl<'a> Walk<'a> {
@@ -208,12 +218,15 @@ impl<'a> Walk<'a> {
         segment::chunks(connection, segment, ids, &mut |series, chunk| {
             let Ok(at) = ids.binary_search(&series) else { return };
             let to = Target { place: places[at], segment, window };
-            let read =
-                chunk.and_then(
-                    |chunk| {
-                        if whole { room.read_whole(&chunk, &to, visit) } else { room.read(&chunk, &to, visit) }
-                    },
-                );
+            let read = chunk.and_then(|chunk| {
+                if whole {
+                    room.read_whole(&chunk, &to, visit)
+                } else if *detail == Detail::Lines {
+                    room.read_line(&chunk, &to, visit)
+                } else {
+                    room.read(&chunk, &to, visit)
+                }
+            });
             if let Err(reason) = read {
                 visit(Found::Damaged(Warning::of_span(segment.t0, segment.t1, reason)));
             }
@@ -360,6 +373,41 @@ impl Room {
             self.times(segment)?;
         }
         self.read(chunk, to, visit)
+    }
+
+    /// Visits all entries of a chunk as one line, if they are numbers and no more.
+    fn read_line(
+        &mut self,
+        chunk: &Chunk<'_>,
+        to: &Target<'_>,
+        visit: &mut dyn FnMut(Found<'_>),
+    ) -> Result<(), &'static str> {
+        let Self { scratch, times, line: values, line_times, .. } = self;
+        let flushes = to.segment.flushes;
+        let increase = match super::chunk::kind_of(chunk.blob)? {
+            super::chunk::Kind::Counter => counter::totals(chunk.blob, flushes, scratch, values)?.map(Some),
+            super::chunk::Kind::Gauge if chunk.merged.is_none() => {
+                gauge::values(chunk.blob, flushes, scratch, values)?;
+                Some(None)
+            }
+            super::chunk::Kind::Gauge | super::chunk::Kind::Values => None,
+        };
+        let Some(increase) = increase else { return self.read(chunk, to, visit) };
+        let times = if values.len() == times.len() {
+            &*times
+        } else {
+            line_times.clear();
+            line_times.extend(scratch.places().iter().filter_map(|&at| times.get(at as usize)));
+            line_times
+        };
+        if times.len() != values.len() {
+            return Err("its flushes are not those of its segment");
+        }
+        let line = Line { times, values, increase };
+        if let Some(line) = line.within(to.window.after, to.window.until) {
+            visit(Found::Line { place: to.place, run: to.segment.run, line });
+        }
+        Ok(())
     }
 
     fn read(

@@ -269,7 +269,7 @@ impl Pages {
                 Ok(value) => page.push(Told { ts, run, value }),
                 Err(reason) => damaged(Warning::new(ts, reason)),
             },
-            Found::Flush { .. } | Found::Tier(_) => {}
+            Found::Flush { .. } | Found::Tier(_) | Found::Line { .. } => {}
             Found::Damaged(warning) => damaged(warning),
         })?;
         self.window.after = until;

@@ -136,7 +136,7 @@ impl Node for RangeCall {
                 end,
                 at,
                 mode: self.range.mode(),
-                labels: series.labels(samples.id),
+                name: series.labels(samples.id).name(),
                 scalars: &scalars,
                 span: self.span,
                 remarks: &context.remarks,

@@ -57,10 +57,27 @@ impl Digest {
     }
 
     fn newest(&self, stored: &Stored, block: Block) -> Results {
+        // Most series have a sample at each instant.
+        let mut found = Results::with_capacity(block.len());
+        if stored.histograms.is_empty() && stored.ends.is_empty() {
+            let mut floats = stored.floats.iter().copied().peekable();
+            let mut last = None;
+            for (place, at) in block.instants().enumerate() {
+                let to = self.look.from(at);
+                while let Some(sample) = floats.next_if(|sample| sample.0 <= to) {
+                    last = Some(sample);
+                }
+                let is_new = |sample: &(i64, f64)| sample.0 > to - self.length;
+                found.extend(last.filter(is_new).map(|(_, value)| (place, Value::Float(value))));
+            }
+            return found;
+        }
         let mut cursor = Cursor::default();
-        let look = |at| newest(stored, &mut cursor, self.look.from(at), self.length);
-        let found = block.instants().map(look).enumerate();
-        found.filter_map(|(place, sample)| Some((place, sample?.1))).collect()
+        for (place, at) in block.instants().enumerate() {
+            let sample = newest(stored, &mut cursor, self.look.from(at), self.length);
+            found.extend(sample.map(|(_, value)| (place, value)));
+        }
+        found
     }
 
     fn applied(
@@ -72,6 +89,7 @@ impl Digest {
         remarks: &RefCell<Remarks>,
     ) -> Result<Results, Error> {
         let Stored { floats, histograms, labels, .. } = stored;
+        let name = labels.name();
         let never_falls = floats.is_sorted_by(|left, right| left.1 <= right.1);
         let mut results = Results::new();
         let (mut float, mut histogram) = ((0, 0), (0, 0));
@@ -79,7 +97,9 @@ impl Digest {
             let end = self.look.from(at);
             let start = end - self.length;
             float = (seek(floats, float.0, start), seek(floats, float.1, end));
-            histogram = (seek(histograms, histogram.0, start), seek(histograms, histogram.1, end));
+            if !histograms.is_empty() {
+                histogram = (seek(histograms, histogram.0, start), seek(histograms, histogram.1, end));
+            }
             if float.0 == float.1 && histogram.0 == histogram.1 {
                 continue;
             }
@@ -91,7 +111,7 @@ impl Digest {
                 end,
                 at,
                 mode: RangeMode::Plain,
-                labels,
+                name,
                 scalars,
                 span: self.span,
                 remarks,

@@ -102,7 +102,7 @@ fn histogram_sum(window: &Window<'_>) -> Option<Sum> {
     let (mut sum, mut reconciled) = (Sum::new(first), false);
     for (_, histogram) in rest {
         let Ok(noticed) = sum.add(histogram) else {
-            window.remark(&Remark::MixedSchemas { name: window.name() });
+            window.remark(&Remark::MixedSchemas { name: window.name });
             return None;
         };
         reconciled |= noticed;

@@ -44,7 +44,7 @@ pub(super) fn idelta(window: &Window<'_>) -> Result<Option<Value>> {
 
 /// The result; if it is a number, remarks a name that is not that of a counter.
 fn counted(window: &Window<'_>, result: Option<Value>) -> Option<Value> {
-    let name = window.name();
+    let name = window.name;
     let is_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|end| name.ends_with(end));
     if matches!(result, Some(Value::Float(_))) && !name.is_empty() && !is_counter {
         window.remark(&Remark::MaybeNotCounter { name });
@@ -125,7 +125,7 @@ impl Change {
 /// The change of a range of histograms, as a gauge.
 fn histogram_change(window: &Window<'_>, counter: bool) -> Option<Histogram> {
     let histograms = window.histograms;
-    let name = window.name();
+    let name = window.name;
     let is_gauge = |histogram: &Histogram| histogram.reset == Reset::Gauge;
     let (first, last) = (&*histograms[0].1, &*histograms[histograms.len() - 1].1);
     if counter {
@@ -191,7 +191,7 @@ fn instant(window: &Window<'_>, per_second: bool) -> Option<Value> {
             instant_histogram(window, previous, last, per_second, seconds)
         }
         _ => {
-            window.remark(&Remark::MixedSamples { name: window.name() });
+            window.remark(&Remark::MixedSamples { name: window.name });
             None
         }
     }
@@ -204,7 +204,7 @@ fn instant_histogram(
     per_second: bool,
     seconds: f64,
 ) -> Option<Value> {
-    let name = window.name();
+    let name = window.name;
     let gauges = [previous, last].into_iter().filter(|histogram| histogram.reset == Reset::Gauge).count();
     if per_second && gauges > 0 {
         window.remark(&Remark::NotCounter { name });

@@ -6,7 +6,6 @@ use crate::promql::{
     annotation::{Remark, Remarks},
     error::Error,
     histogram::Histogram,
-    labels::Labels,
     syntax::{RangeMode, Span},
     value::Value,
 };
@@ -28,7 +27,8 @@ pub(crate) struct Window<'a> {
     /// The instant of evaluation.
     pub(crate) at: i64,
     pub(crate) mode: RangeMode,
-    pub(crate) labels: &'a Labels,
+    /// The name of the series.
+    pub(crate) name: &'a str,
     /// The scalar arguments.
     pub(crate) scalars: &'a [f64],
     /// The place of the first argument.
@@ -41,10 +41,6 @@ impl Window<'_> {
         self.remarks.borrow_mut().add(self.span, remark);
     }
 
-    pub(super) fn name(&self) -> &str {
-        self.labels.name()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.floats.is_empty() && self.histograms.is_empty()
     }
@@ -52,7 +48,7 @@ impl Window<'_> {
     /// Whether there are numbers; if there are histograms too, remarks that they are left out.
     pub(super) fn has_floats(&self) -> bool {
         if !self.floats.is_empty() && !self.histograms.is_empty() {
-            self.remark(&Remark::IgnoredInRange { name: self.name() });
+            self.remark(&Remark::IgnoredInRange { name: self.name });
         }
         !self.floats.is_empty()
     }
@@ -61,7 +57,7 @@ impl Window<'_> {
     pub(super) fn is_mixed(&self) -> bool {
         let mixed = !self.floats.is_empty() && !self.histograms.is_empty();
         if mixed {
-            self.remark(&Remark::MixedSamples { name: self.name() });
+            self.remark(&Remark::MixedSamples { name: self.name });
         }
         mixed
     }

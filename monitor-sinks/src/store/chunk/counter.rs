@@ -91,6 +91,36 @@ pub(crate) fn decode(blob: &[u8], flushes: usize, scratch: &mut Scratch, out: &m
     end(rest)
 }
 
+/// Reads the totals of `blob` alone, in place of the contents of `out`, and returns the first increase. From there on the
+/// increases are the differences. [`Scratch::places`] tells the flushes of the totals.
+///
+/// `None` for chunks of which more would have to be told: where increases differ, where something is fractional, or where
+/// a number is larger than the whole ones that floats can be.
+pub(crate) fn totals(
+    blob: &[u8],
+    flushes: usize,
+    scratch: &mut Scratch,
+    out: &mut Vec<f64>,
+) -> Result<Option<f64>, Reason> {
+    const MOST: i64 = 1 << 53;
+    out.clear();
+    let mut rest = content(blob, COUNTER)?;
+    let Scratch { at, integers: [totals, ..], packed, .. } = scratch;
+    presence::take(&mut rest, flushes, at)?;
+    if take_byte(&mut rest).ok_or(CUT_SHORT)? != WHOLE {
+        return Ok(None);
+    }
+    let first = varint::take(&mut rest).ok_or(CUT_SHORT)?;
+    column::take_integers(&mut rest, at.len(), totals, packed)?;
+    end(rest)?;
+    let is_simple = totals.is_sorted() && totals[0] >= 0 && totals.last().is_some_and(|last| *last <= MOST);
+    if !is_simple || first > MOST.unsigned_abs() {
+        return Ok(None);
+    }
+    out.extend(totals.iter().map(|&total| total as f64));
+    Ok(Some(first as f64))
+}
+
 fn take(bytes: &mut &[u8], at: &[u32], scratch: &mut Scratch, out: &mut Vec<Entry>) -> Result<(), Reason> {
     let flags = take_byte(bytes).ok_or(CUT_SHORT)?;
     let whole = match flags & (WHOLE | FRACTIONAL) {

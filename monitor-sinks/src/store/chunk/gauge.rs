@@ -44,11 +44,21 @@ pub(crate) fn encode(entries: &[Entry], flushes: usize, out: &mut Vec<u8>) -> Re
 /// Reads the entries of `blob`, a chunk of a segment with `flushes` flushes, in place of the contents of `out`.
 pub(crate) fn decode(blob: &[u8], flushes: usize, scratch: &mut Scratch, out: &mut Vec<Entry>) -> Result<(), Reason> {
     out.clear();
+    let mut found = std::mem::take(&mut scratch.floats[0]);
+    let read = values(blob, flushes, scratch, &mut found);
+    out.extend(scratch.at.iter().zip(&found).map(|(&at, &value)| Entry { at, value }));
+    scratch.floats[0] = found;
+    if read.is_err() {
+        out.clear();
+    }
+    read
+}
+
+/// Reads the values of `blob` alone, in place of the contents of `out`. [`Scratch::places`] tells their flushes.
+pub(crate) fn values(blob: &[u8], flushes: usize, scratch: &mut Scratch, out: &mut Vec<f64>) -> Result<(), Reason> {
     let mut rest = content(blob, GAUGE)?;
-    let Scratch { at, integers: [whole, ..], floats: [values, ..], packed } = scratch;
+    let Scratch { at, integers: [whole, ..], packed, .. } = scratch;
     presence::take(&mut rest, flushes, at)?;
-    column::take_floats(&mut rest, at.len(), values, whole, packed)?;
-    end(rest)?;
-    out.extend(at.iter().zip(&*values).map(|(&at, &value)| Entry { at, value }));
-    Ok(())
+    column::take_floats(&mut rest, at.len(), out, whole, packed)?;
+    end(rest)
 }

@@ -59,6 +59,13 @@ pub(crate) struct Scratch {
     packed: packed::Scratch,
 }
 
+impl Scratch {
+    /// The places, among the flushes of the segment, of the entries that were read last.
+    pub(crate) fn places(&self) -> &[u32] {
+        &self.at
+    }
+}
+
 /// The kinds of chunks of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -103,7 +103,22 @@ fn assert_counter(entries: &[counter::Entry], flushes: usize, scratch: &mut Scra
     }
     assert_eq!(summary.entries, entries.len());
     assert!(same(summary.last, entries[entries.len() - 1].total));
+    assert_totals(&blob, &back, flushes, scratch);
     blob
+}
+
+/// Totals alone, where these say all, say what the entries do.
+#[track_caller]
+fn assert_totals(blob: &[u8], entries: &[counter::Entry], flushes: usize, scratch: &mut Scratch) {
+    let mut totals = Vec::new();
+    let Some(first) = counter::totals(blob, flushes, scratch, &mut totals).unwrap() else { return };
+    assert_eq!(totals.len(), entries.len());
+    let mut before = None;
+    for ((&at, &total), entry) in scratch.places().iter().zip(&totals).zip(entries) {
+        let increase = before.replace(total).map_or(first, |before: f64| total - before);
+        let (total, increase) = (Number::Int(total as u64), Number::Int(increase as u64));
+        assert!(at == entry.at && same(total, entry.total) && same(increase, entry.increase), "{entry:?}");
+    }
 }
 
 #[track_caller]
@@ -392,7 +407,10 @@ fn arbitrary_bytes_are_refused_or_read_but_never_panic() {
         }
         let sound = match bytes.get(1) {
             Some(&TIMES) => times::decode(&bytes, flushes, &mut scratch, &mut Vec::new()),
-            Some(&COUNTER) => counter::decode(&bytes, flushes, &mut scratch, &mut Vec::new()),
+            Some(&COUNTER) => {
+                let _ = counter::totals(&bytes, flushes, &mut scratch, &mut Vec::new());
+                counter::decode(&bytes, flushes, &mut scratch, &mut Vec::new())
+            }
             Some(&GAUGE) => gauge::decode(&bytes, flushes, &mut scratch, &mut Vec::new()),
             Some(&VALUES) => values::decode(&bytes, flushes, &mut scratch, &mut Values::default()),
             _ => merged::decode(&bytes, &mut Vec::new()).map(drop),

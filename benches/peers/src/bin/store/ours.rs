@@ -168,6 +168,8 @@ fn at(us: i64) -> SystemTime {
 pub(crate) fn expire(filled: &Filled) -> Outcome<Times> {
     let path = filled.path.with_extension("expired");
     std::fs::copy(&filled.path, &path)?;
+    // Else the first slice that waits for the disk waits for the whole copy.
+    std::fs::File::open(&path)?.sync_all()?;
     // What is due besides is done first.
     let mut recorder = open(&path, filled.end_us, Retention::default())?;
     while recorder.upkeep(filled.end_us)? {}
