@@ -1,6 +1,6 @@
 //! A connection that cannot write, and what it is asked.
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{collections::HashMap, ops::Range, path::Path, sync::Arc};
 
 use monitor_core::SlowCall;
 use rusqlite::{Connection, OptionalExtension, Transaction};
@@ -32,6 +32,12 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) const ALL: Self = Self { after: i64::MIN, until: i64::MAX };
+
+    /// The places of those of `times`, which ascend, that lie in it.
+    pub(super) fn places(self, times: &[i64]) -> Range<u32> {
+        let place = |end: i64| times.partition_point(|&ts| ts <= end) as u32;
+        place(self.after)..place(self.until)
+    }
 }
 
 /// A connection that cannot write.

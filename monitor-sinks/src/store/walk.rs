@@ -452,7 +452,7 @@ impl Room {
                 }
             }
             super::chunk::Kind::Values => {
-                values::decode(chunk.blob, flushes, scratch, values)?;
+                values::decode_some(chunk.blob, flushes, to.window.places(times), scratch, values)?;
                 for (at, moments, buckets) in values.iter() {
                     entry(at, Entry::Distribution(Encoded::of_chunk(moments, buckets)));
                 }

@@ -238,6 +238,10 @@ fn distributions_come_back_with_every_bucket() {
         let summary = values::encode(&values, flushes, &mut blob, &mut merged).unwrap();
         values::decode(&blob, flushes, &mut scratch, &mut back).unwrap();
         assert_eq!(back, values);
+        let first = random.below(flushes) as u32;
+        let some = first..first + random.below(flushes) as u32;
+        values::decode_some(&blob, flushes, some.clone(), &mut scratch, &mut back).unwrap();
+        assert!(back.iter().eq(values.iter().filter(|entry| some.contains(&entry.0))), "{some:?}");
 
         let moments = merged::decode(&merged, &mut buckets).unwrap();
         assert_eq!(moments, summary.moments);

@@ -9,6 +9,8 @@
 //! in that list, so that neighbours are one apart as long as nothing ever fell between them; the first is the place
 //! itself. This is shorter than a table of every bucket in every entry, even packed, because most of that is zeros.
 
+use std::ops::Range;
+
 use super::{
     MOST_CELLS, Reason, Scratch, VALUES, column, content, end,
     merged::{self, BUCKETS, Moments},
@@ -119,6 +121,17 @@ pub(crate) fn encode(
 
 /// Reads the entries of `blob`, a chunk of a segment with `flushes` flushes, in place of the contents of `out`.
 pub(crate) fn decode(blob: &[u8], flushes: usize, scratch: &mut Scratch, out: &mut Values) -> Result<(), Reason> {
+    decode_some(blob, flushes, 0..u32::MAX, scratch, out)
+}
+
+/// As [`decode`], but only the entries of flushes at these places. What makes no sense in others may go unnoticed.
+pub(crate) fn decode_some(
+    blob: &[u8],
+    flushes: usize,
+    wanted: Range<u32>,
+    scratch: &mut Scratch,
+    out: &mut Values,
+) -> Result<(), Reason> {
     out.clear();
     let mut rest = content(blob, VALUES)?;
     let Scratch { at, integers, floats, packed } = scratch;
@@ -127,11 +140,17 @@ pub(crate) fn decode(blob: &[u8], flushes: usize, scratch: &mut Scratch, out: &m
     let numbers = take_numbers(&mut rest)?;
     let [lengths, gaps, counts] = &mut *integers;
     take_counts(&mut rest, entries, [lengths, gaps, counts], packed)?;
-    let mut cells = gaps.iter().zip(&*counts);
+    let mut cells = (&gaps[..], &counts[..]);
     for (&at, &length) in at.iter().zip(&*lengths) {
+        let (gaps, more_gaps) = cells.0.split_at(length as usize);
+        let (counts, more_counts) = cells.1.split_at(length as usize);
+        cells = (more_gaps, more_counts);
+        if !wanted.contains(&at) {
+            continue;
+        }
         let start = out.buckets.len();
         let mut place = 0_usize;
-        for (&gap, &count) in cells.by_ref().take(length as usize) {
+        for (&gap, &count) in gaps.iter().zip(counts) {
             let is_sound = count != 0 && (gap > 0 || (gap == 0 && out.buckets.len() == start));
             place = place.saturating_add(gap as usize);
             let number = numbers.get(place).filter(|_| is_sound).ok_or(MALFORMED)?;
@@ -141,7 +160,8 @@ pub(crate) fn decode(blob: &[u8], flushes: usize, scratch: &mut Scratch, out: &m
     }
     let moments = moment::take(&mut rest, entries, floats, integers, packed)?;
     let mut start = 0;
-    for (place, entry) in out.entries.iter_mut().enumerate() {
+    let first = at.partition_point(|&at| at < wanted.start);
+    for (place, entry) in (first..).zip(&mut out.entries) {
         let buckets = &out.buckets[std::mem::replace(&mut start, entry.end)..entry.end];
         entry.moments = moments.at(place, buckets);
         merged::check(entry.moments, buckets)?;
