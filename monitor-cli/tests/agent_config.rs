@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn settings(rule: &str) -> String {
     format!(
         "[store]\npath = 'm.db'\nflush_every = '200ms'\nservice = 'edge'\n[host]\nevery = '200ms'\nfamilies = ['load']\n\
-         [[rule]]\nname = '{rule}'\nexpr = 'vector(1) > 0'\n[channels.log]\ntype = 'file'\npath = 'alerts.jsonl'\n"
+         [[record]]\nrecord = 'load:one:twice'\nexpr = 'system_load_average_1m * 0 + 2'\n\
+         [[rule]]\nname = '{rule}'\nexpr = 'load:one:twice > 1'\n[channels.log]\ntype = 'file'\npath = 'alerts.jsonl'\n"
     )
 }
 
@@ -84,6 +85,14 @@ fn an_agent_goes_by_its_file_and_reads_it_anew() {
     let load = store.query().metric("system_load_average_1m").series().unwrap();
     assert_eq!(load[0].service, "edge");
     assert!(store.query().metric("system_memory_available_bytes").series().is_err(), "that family is off");
+    // What a rule has recorded is asked for, listed and exported by its name.
+    let db = folder.path().join("m.db");
+    let db = ["--db", db.to_str().unwrap()];
+    for (task, end) in [("query", "load:one:twice"), ("series", "load:one:twice"), ("export", "--format=csv")] {
+        let output = monitor(&[&[task], &db[..], &[end]].concat());
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && said.contains("load:one:twice"), "{task}: {said}");
+    }
     let failures = store.query().metric("monitored_config_reload_failures_total").series().unwrap();
     assert!((failures[0].increase() - 1.0).abs() < 1e-9, "{failures:?}");
 }

@@ -60,6 +60,11 @@ fn files_of_both_kinds_are_checked_and_all_their_mistakes_are_told() {
     let text = printed(&monitor(&["rules", "check", &good, &yaml]));
     assert!(text.contains("good.toml: sound; 1 rules that alert") && text.contains("1 that record"), "{text}");
 
+    let record = "[[record]]\nrecord = 'queue:max'\nexpr = 'max(queue_length)'\n";
+    let both = write(folder.path(), "both.toml", &format!("rule_files = 'rules.yml'\n{GOOD}\n{record}"));
+    let text = printed(&monitor(&["rules", "check", &both]));
+    assert!(text.contains("both.toml: sound; 2 rules that alert, 2 that record"), "{text}");
+
     let bad = write(folder.path(), "bad.toml", &GOOD.replace("clear", "claer").replace("'mail']", "'mial']"));
     let output = monitor(&["rules", "check", &bad, &yaml]);
     let said = String::from_utf8(output.stdout).unwrap();

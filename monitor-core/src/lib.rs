@@ -53,5 +53,5 @@ pub use crate::{
     },
     name::{MAX_NAME, MAX_TAG_VALUE, MAX_TAGS, MAX_UNIT, MetricError},
     sample::{MetricKind, Number, Sample, SeriesKey, Value},
-    site::{ErrorKind, Figures, Mode, Objective, SiteInfo, SlowCall, set, sites},
+    site::{ErrorKind, Figures, Mode, Objective, SiteInfo, SlowCall, set, site_count, sites},
 };

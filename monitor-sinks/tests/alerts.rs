@@ -13,7 +13,7 @@ use common::{Feed, builder};
 use monitor_sinks::{
     Builder, Monitor, Store,
     notify::{Channel, Kind, Message, Receipt, Refusal, Settings, Severity},
-    rule::{Lifecycle, Rule},
+    rule::{Group, Lifecycle, Recording, Rule},
 };
 
 /// Longer than any message takes.
@@ -187,6 +187,17 @@ fn rules_and_channels_that_do_not_fit_together_are_refused_at_the_start() {
     refused(vec![rule("a").channels(["opps"])], "there is no channel `opps`; did you mean `ops`?");
     refused(vec![rule("host_down"), rule("b").depends_on("host_dwn")], "did you mean `host_down`?");
     refused(vec![Rule::new("a").when("sum(").above(1.0)], "rule `a`");
+    let refused = |group: Group, wanted: &str| {
+        let builder = builder(&path).rule(rule("a")).rule_group(group);
+        let error = builder.start_with(Feed::default().source()).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error}");
+    };
+    let (group, record) = (Group::new("g"), Recording::new("a:b", "queue"));
+    refused(group.clone().rule(rule("a")), "rule `a`: there are two rules of this name");
+    refused(group.clone().record(record.clone()).record(record.clone()), "rule `a:b`: it is there twice; take one out");
+    refused(group.clone().record(Recording::new("a:b", "queue[5m]")), "rule `a:b`: the expression is a range");
+    refused(group.clone().record(Recording::new("cpu_percent_total", "x")), "that is a short name");
+    refused(group.every(Duration::ZERO).record(record), "the group `g` has an interval of 0; leave it out");
     let error = Store::open_read_only(&path).err();
     // A store that nobody records alerts to has none, and takes no commands.
     if error.is_none() {

@@ -12,8 +12,9 @@ use std::{
 
 use common::{Feed, builder};
 use monitor_sinks::{
-    Monitor,
+    Monitor, Store,
     notify::{Channel, Kind, Message, Receipt, Refusal},
+    promql::Data,
     rule::Rule,
 };
 
@@ -91,6 +92,42 @@ fn rules_change_while_alerts_and_channels_of_the_program_go_on() {
     assert!(removed.kind == Kind::Resolved && removed.text.contains("rule removed"), "{removed:?}");
     monitor.shutdown().unwrap();
     assert!(messages.try_recv().is_err(), "something was told twice");
+}
+
+#[test]
+fn rules_that_record_change_as_those_that_alert() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, file) = (folder.path().join("m.db"), folder.path().join("monitor.toml"));
+    let yaml = "groups:\n- name: g\n  interval: 1h\n  rules:\n  - record: file:queue\n    expr: queue + 1\n";
+    fs::write(folder.path().join("rules.yml"), yaml).unwrap();
+    let record = "[[record]]\nrecord = 'own:queue'\nexpr = 'queue * 2'\n[[record]]\nrecord = 'own:both'\n\
+                  expr = 'own:queue + file:queue or own:queue'\n";
+    let alert = "[[rule]]\nname = 'long'\nexpr = 'own:queue > 10'\n";
+    fs::write(&file, format!("rule_files = 'rules.yml'\n{record}{alert}")).unwrap();
+    let feed = Feed::default();
+    let monitor = builder(&db).config(&file).start_with(feed.source()).unwrap();
+    let values = |monitor: &Monitor| {
+        ["file:queue", "own:queue", "own:both"].map(|name| {
+            let answer = monitor.store().promql(format!("sum({name}) or vector(-1)")).newest().unwrap();
+            let Data::Vector(elements) = answer.data() else { panic!("{answer:?}") };
+            elements[0].value.as_float().unwrap()
+        })
+    };
+    set(&monitor, &feed, 20.0);
+    assert_eq!((values(&monitor), states(&monitor)), ([21.0, 40.0, 40.0], vec![String::from("long firing")]));
+    // The file is evaluated once an hour.
+    set(&monitor, &feed, 30.0);
+    assert_eq!(values(&monitor), [21.0, 60.0, 81.0]);
+    fs::write(&file, record.replace("* 2", "* 3")).unwrap();
+    monitor.reload().unwrap();
+    set(&monitor, &feed, 30.0);
+    assert_eq!((values(&monitor), states(&monitor)), ([-1.0, 90.0, 90.0], Vec::new()));
+    fs::write(&file, "").unwrap();
+    monitor.reload().unwrap();
+    set(&monitor, &feed, 30.0);
+    assert_eq!(values(&monitor), [-1.0; 3]);
+    monitor.shutdown().unwrap();
+    assert!(Store::open_read_only(&db).unwrap().check().unwrap().is_empty());
 }
 
 #[test]

@@ -12,14 +12,15 @@ mod common;
 
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path, process::Command, time::Duration};
 
-use common::{Random, promtool};
-use monitor_core::Objective;
+use common::{Random, Registry, promtool};
+use monitor_core::{Objective, Sample};
 use monitor_sinks::{
+    Store,
     notify::Severity,
-    promql::{Labels, Memory, stale},
+    promql::{Data, Labels, Memory, Query, stale},
     rule::{
-        Comparison, Entry, Facts, Group, Level, Missing, Recording, Rule, State, Tick, evaluate, objective_group,
-        observed, prometheus, step, testing::run_units,
+        Comparison, Entry, Facts, Group, Level, Missing, Recording, Rule, State, Tick, bench::Watch, evaluate,
+        objective_group, observed, prometheus, step, testing::run_units,
     },
 };
 
@@ -76,6 +77,85 @@ fn promtool_accepts_the_rules_of_objectives() {
     fs::write(folder.path().join("rules.yml"), &written.yaml).unwrap();
     run(&promtool, folder.path(), &["check", "rules", "rules.yml"]);
     assert_eq!(prometheus::read("rules.yml", &written.yaml).unwrap().len(), 2);
+}
+
+/// Each second of a recording whose rules use what those before them have recorded, and have series that come and go.
+#[test]
+fn what_rules_record_is_at_each_instant_what_promtool_has_there() {
+    const SECONDS: i64 = 240;
+    let Some(promtool) = promtool() else { return };
+    let group = Group::new("g")
+        .record(Recording::new("early:copy", "late:sum"))
+        .record(Recording::new("long:m", "m > 50"))
+        .record(Recording::new("late:sum", "sum by (service) (long:m)").label("of", "long"))
+        .record(Recording::new("most:m", "max_over_time(long:m[3500ms]) - on (service) group_left () late:sum"))
+        .record(Recording::new("mean", "avg_over_time(late:sum[5500ms])").label("service", "sum"))
+        .record(Recording::new("count", "count(long:m) or vector(0)"));
+    let groups = [group];
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = Random(83);
+    let values: Vec<Vec<f64>> = (0..3).map(|_| course(&mut random, SECONDS as usize + 1)).collect();
+    let db = folder.path().join("m.db");
+    let mut watch = Watch::open_groups(&db, groups.to_vec(), BEGUN_MS - 1_000).unwrap();
+    let mut registry = Registry::default();
+    for second in 0..=SECONDS {
+        for (host, values) in values.iter().enumerate() {
+            registry.gauge("m", &[("host", &host.to_string())], values[second as usize]);
+        }
+        let at_ms = BEGUN_MS + second * 1_000;
+        let samples = || registry.samples().map(|(index, key, value, changed)| Sample { index, key, value, changed });
+        watch.evaluate(at_ms, samples());
+        watch.store(at_ms, samples).unwrap();
+        registry.delivered();
+    }
+    assert_eq!(watch.evaluations().1, 0);
+    let mut tests =
+        String::from("rule_files: [rules.yml]\nevaluation_interval: 1s\ntests:\n- interval: 1s\n  input_series:\n");
+    for (host, values) in values.iter().enumerate() {
+        let values: Vec<String> = values.iter().map(f64::to_string).collect();
+        let _ =
+            writeln!(tests, "  - series: 'm{{service=\"bench\",host=\"{host}\"}}'\n    values: '{}'", values.join(" "));
+    }
+    tests.push_str("  promql_expr_test:\n");
+    let store = Store::open_read_only(&db).unwrap();
+    let mut compared = 0;
+    for second in 0..=SECONDS {
+        for name in ["early:copy", "long:m", "late:sum", "most:m", "mean", "count"] {
+            compared += write_answer(&store, name, second, &mut tests);
+        }
+    }
+    fs::write(folder.path().join("rules.yml"), prometheus::write(&groups).yaml).unwrap();
+    fs::write(folder.path().join("tests.yml"), tests).unwrap();
+    run(&promtool, folder.path(), &["check", "rules", "rules.yml"]);
+    run(&promtool, folder.path(), &["test", "rules", "tests.yml"]);
+    assert!(compared > 1_500, "only {compared} values");
+}
+
+/// An instant that begins a minute.
+const BEGUN_MS: i64 = 1_700_002_800_000;
+
+/// A value that stays for some seconds, below and above what rules look for.
+fn course(random: &mut Random, length: usize) -> Vec<f64> {
+    let mut values = Vec::new();
+    while values.len() < length {
+        let value = random.below(100) as f64;
+        values.extend(std::iter::repeat_n(value, 1 + random.below(20)));
+    }
+    values.truncate(length);
+    values
+}
+
+/// Has promtool find what the store has of a series at a second. How many values there are.
+fn write_answer(store: &Store, name: &str, second: i64, tests: &mut String) -> usize {
+    let source = store.promql_source();
+    let answer = Query::new(&source, name).at(BEGUN_MS + second * 1_000).unwrap();
+    let Data::Vector(elements) = answer.data() else { panic!("{answer:?}") };
+    let _ = writeln!(tests, "  - expr: '{name}'\n    eval_time: {second}s\n    exp_samples:");
+    for element in elements {
+        let (labels, value) = (element.labels.with("__name__", ""), element.value.as_float().unwrap());
+        let _ = writeln!(tests, "    - labels: '{name}{labels}'\n      value: {value}");
+    }
+    elements.len()
 }
 
 fn run(promtool: &Path, folder: &Path, arguments: &[&str]) {

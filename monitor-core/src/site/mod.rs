@@ -31,7 +31,7 @@ use crate::push_list::{Iter, Linked, Next, PushList};
 use crate::shard::{CallCell, CellList, Quiet, table};
 use crate::tag::OwnedTags;
 
-pub use catalogue::{Figures, SiteInfo, sites};
+pub use catalogue::{Figures, SiteInfo, site_count, sites};
 pub use future::{Both, Busy, Whole, boxed, future, made};
 pub(crate) use kind::Kinds;
 pub use meta::Meta;

@@ -370,6 +370,12 @@ fn known(
     Ok(all)
 }
 
+/// Whether a name stands for other metrics where none is called so.
+#[cfg_attr(not(feature = "rules"), allow(dead_code, reason = "only rules ask"))]
+pub(crate) fn is_short_name(name: &str) -> bool {
+    Alias::find(name).is_some()
+}
+
 /// The labels of a series under a name. A label of its own called `service` comes before the service.
 fn labels_of(series: &StoredSeries, name: &str) -> Labels {
     let own = series.labels.iter().map(|(label, value)| (label.as_str(), value.as_str()));

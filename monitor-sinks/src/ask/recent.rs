@@ -169,6 +169,18 @@ impl Recent {
     pub(crate) fn take<'a>(&mut self, now: i64, samples: impl Iterator<Item = Placed<'a>>) {
         self.flush += 1;
         self.open_slot(now);
+        self.add(now, samples);
+        let (first, flush, slot) = (self.first, self.flush, self.last());
+        for kept in &mut self.series {
+            if kept.flush != flush {
+                kept.go_on(slot, now);
+            }
+            kept.forget(first);
+        }
+    }
+
+    /// Takes more samples of the flush that was taken last, such as those that came of the others.
+    pub(crate) fn add<'a>(&mut self, now: i64, samples: impl Iterator<Item = Placed<'a>>) {
         let slot = self.last();
         for Placed { origin, sample } in samples {
             let place = match self.places.entry((origin, sample.index)) {
@@ -183,13 +195,6 @@ impl Recent {
             if let Some(place) = place {
                 self.series[place].take(slot, now, self.flush, sample.value, sample.changed);
             }
-        }
-        let (first, flush) = (self.first, self.flush);
-        for kept in &mut self.series {
-            if kept.flush != flush {
-                kept.go_on(slot, now);
-            }
-            kept.forget(first);
         }
     }
 

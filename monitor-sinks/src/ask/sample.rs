@@ -121,6 +121,8 @@ fn float(entry: Entry<'_>, share: f64) -> f64 {
         Entry::Counter { total, .. } if share >= 1.0 => total.as_f64(),
         Entry::Counter { total, increase } => total.as_f64() - increase.as_f64() * (1.0 - share),
         Entry::Gauge(value) => value,
+        // A window in which it ended, and had no value before.
+        Entry::Span(span) if span.count <= 0.0 => stale(),
         Entry::Span(span) => span.sum / span.count,
         Entry::Distribution(_) => f64::NAN,
     }

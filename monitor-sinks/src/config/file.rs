@@ -10,7 +10,7 @@ use super::{table::Table, text::Text};
 use crate::{
     error::Error,
     host::pattern::matches,
-    rule::{Entry, Group, prometheus},
+    rule::{Group, prometheus},
 };
 
 /// A longer file is no file of settings or rules.
@@ -42,18 +42,6 @@ pub(super) fn groups<'a>(table: &Table<'a>, folder: &Path) -> Vec<(Text<'a>, Gro
             match read {
                 Ok(read) => groups.extend(read.into_iter().map(|group| (text, group))),
                 Err(error) => table.fault(text.at, error),
-            }
-        }
-    }
-    for (text, group) in &groups {
-        for entry in &group.entries {
-            if let Entry::Record(recording) = entry {
-                let message = format!(
-                    "group `{}` of `{}` records `{}`, which a monitor does not do by itself; write its expression into the \
-                     rules that use it",
-                    group.name, text.value, recording.record
-                );
-                table.fault(text.at, message);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! fault      all mistakes of a file, each with its place
 //! text       texts that know where they stand; table: tables, read key by key
 //! secret     passwords and keys; settings: where to record, what of the machine
-//! rule       [[rule]]; file: rule files of Prometheus
+//! rule       [[rule]]; record: [[record]]; file: rule files of Prometheus
 //! channel    [channels.NAME]; route: which rule is told through which of them
 //! monitor    a monitor that goes by a file, and reads it anew
 //! ```
@@ -16,6 +16,7 @@ mod channel;
 mod fault;
 mod file;
 mod monitor;
+mod record;
 mod route;
 mod rule;
 mod secret;
@@ -32,6 +33,7 @@ use toml::de::DeTable;
 
 use self::{
     fault::Faults,
+    record::Record,
     rule::{Written, known},
     secret::Surroundings,
     settings::{AlertSettings, Machine, StoreSettings},
@@ -68,6 +70,7 @@ pub struct Config {
     alerts: AlertSettings,
     rules: Vec<Rule>,
     groups: Vec<Group>,
+    objectives: bool,
     channels: Vec<(String, Box<dyn Channel>)>,
 }
 
@@ -154,10 +157,17 @@ impl Config {
         &self.rules
     }
 
-    /// All rules in groups: those of the file itself in one, those of rule files as they are there.
+    /// All rules in groups: those of the file itself that record, those that alert in one, those of rule files as they are
+    /// there.
     #[must_use]
     pub fn groups(&self) -> &[Group] {
         &self.groups
+    }
+
+    /// Whether what functions have promised is to be watched; see [`Builder::objectives`].
+    #[must_use]
+    pub const fn objectives(&self) -> bool {
+        self.objectives
     }
 
     /// The names of its channels.
@@ -190,7 +200,10 @@ impl Config {
         if let Some(Machine::On(host)) = self.host {
             builder = builder.host(*host);
         }
-        builder = builder.rules(self.rules);
+        if self.objectives {
+            builder = builder.objectives();
+        }
+        builder = builder.rule_groups(led(self.groups, self.rules));
         self.channels.into_iter().fold(builder, |builder, (name, channel)| builder.channel(name, channel))
     }
 
@@ -223,14 +236,21 @@ impl Config {
         let host = root.table("host").map(|table| settings::host(&table, around));
         let alerts = root.table("alerts").map(|table| settings::alerts(&table)).unwrap_or_default();
         let mut own: Vec<Written<'_>> = root.tables("rule").into_iter().filter_map(rule::rule).collect();
-        let mut groups = Vec::new();
+        let records: Vec<Record> = root.tables("record").into_iter().filter_map(record::record).collect();
+        for (place, Record { recording, at, .. }) in records.iter().enumerate() {
+            if records[..place].iter().any(|before| before.recording == *recording) {
+                complain(*at, format!("the record `{}` is there twice; take one out", recording.record));
+            }
+        }
+        let mut groups = record::groups(records, OWN_GROUP);
         if !own.is_empty() {
-            groups.push(Group { entries: own.iter().map(|own| entry(&own.rule)).collect(), ..Group::new(OWN_GROUP) });
+            groups.push(Group::of_rules(OWN_GROUP, own.iter().map(|own| own.rule.clone())));
         }
         for (text, group) in file::groups(root, around.folder) {
-            own.extend(group.entries.iter().filter_map(|entry| of_file(text.at, entry)));
+            own.extend(group.rules().map(|rule| of_file(text.at, rule)));
             groups.push(group);
         }
+        let objectives = root.flag("objectives").unwrap_or(false);
         let mut channels = Vec::new();
         let mut names = beside.channels.clone();
         for (name, table) in root.named_tables("channels") {
@@ -245,7 +265,7 @@ impl Config {
         route::lead(&routes, &mut own, complain);
         root.finish();
         let rules = own.into_iter().map(|own| own.rule).collect();
-        Self { path: PathBuf::from(file), store, host, alerts, rules, groups, channels }
+        Self { path: PathBuf::from(file), store, host, alerts, rules, groups, objectives, channels }
     }
 }
 
@@ -270,20 +290,23 @@ fn check(rules: &[Written<'_>], channels: &[String], beside: &Beside, complain: 
     }
 }
 
-fn entry(rule: &Rule) -> Entry {
-    Entry::Alert(Box::new(rule.clone()))
+/// The groups with their rules as they are told through channels, which come in the same order.
+fn led(mut groups: Vec<Group>, rules: Vec<Rule>) -> Vec<Group> {
+    let entries = groups.iter_mut().flat_map(|group| &mut group.entries);
+    let alerts = entries.filter_map(|entry| if let Entry::Alert(rule) = entry { Some(rule) } else { None });
+    alerts.zip(rules).for_each(|(place, rule)| **place = rule);
+    groups
 }
 
 /// A rule of a rule file, which stands at `at` in this one.
-fn of_file(at: usize, entry: &Entry) -> Option<Written<'static>> {
-    let Entry::Alert(rule) = entry else { return None };
-    let rule = Rule::clone(rule);
-    Some(Written { rule, at, channels: Vec::new(), depends_on: Vec::new(), repeats: false, groups: false })
+fn of_file(at: usize, rule: &Rule) -> Written<'static> {
+    let rule = rule.clone();
+    Written { rule, at, channels: Vec::new(), depends_on: Vec::new(), repeats: false, groups: false }
 }
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, store, host, alerts, rules, groups, .. } = self;
+        let Self { path, store, host, alerts, rules, groups, objectives, .. } = self;
         f.debug_struct("Config")
             .field("path", path)
             .field("store", store)
@@ -291,6 +314,7 @@ impl fmt::Debug for Config {
             .field("alerts", alerts)
             .field("rules", rules)
             .field("groups", groups)
+            .field("objectives", objectives)
             .field("channels", &self.channel_names().collect::<Vec<_>>())
             .finish()
     }

@@ -79,14 +79,17 @@ fn condition(table: &Table<'_>, rule: Rule, expr: Text<'_>, levels: Vec<Level>) 
         let read = rule.taking(expr.value);
         return read.map_err(|(at, message)| table.fault(expr.place(at), format!("`expr`: {message}"))).ok();
     }
-    if let Err(error) = parse(expr.value) {
-        let message = error.to_string();
-        let place = error.position().unwrap_or((1, 1));
-        let plain = message.strip_prefix(&format!("{}:{}: ", place.0, place.1)).unwrap_or(&message);
-        table.fault(expr.place_of(place), format!("`expr`: {plain}"));
-        return None;
-    }
-    Some(levels.into_iter().fold(rule.when(expr.value), Rule::level))
+    is_promql(table, expr).then(|| levels.into_iter().fold(rule.when(expr.value), Rule::level))
+}
+
+/// Whether a text is an expression; complains at its place if not.
+pub(super) fn is_promql(table: &Table<'_>, expr: Text<'_>) -> bool {
+    let Err(error) = parse(expr.value) else { return true };
+    let message = error.to_string();
+    let place = error.position().unwrap_or((1, 1));
+    let plain = message.strip_prefix(&format!("{}:{}: ", place.0, place.1)).unwrap_or(&message);
+    table.fault(expr.place_of(place), format!("`expr`: {plain}"));
+    false
 }
 
 /// The thresholds that stand in fields: one in those of the rule, or several in `levels`.

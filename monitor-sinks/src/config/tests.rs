@@ -4,12 +4,13 @@ use super::*;
 use crate::{
     notify::Severity,
     random::Random,
-    rule::{Comparison, Condition, Level, Missing},
+    rule::{Comparison, Condition, Level, Missing, Recording},
 };
 
 /// Everything that can be said.
 const WHOLE: &str = r#"
 rule_files = ["*.yml"]
+objectives = true
 
 [store]
 path = "metrics.db"
@@ -28,6 +29,16 @@ exclude_interfaces = ["veth*"]
 [alerts]
 evaluate_every = "10s"
 instance = "web-1"
+
+[[record]]
+record = "job:calls:rate5m"
+expr = "sum(rate(function_calls_total[5m]))"
+labels = { team = "ops" }
+
+[[record]]
+record = "job:errors:rate5m"
+expr = "sum(rate(function_errors_total[5m]))"
+interval = "30s"
 
 [[rule]]
 name = "high_cpu"
@@ -114,7 +125,7 @@ repeat = "30m"
 channels = "log"
 "#;
 
-const YAML: &str = "groups:\n- name: g\n  rules:\n  - alert: Down\n    expr: up == 0\n    labels: {team: db}\n";
+const YAML: &str = "groups:\n- name: g\n  interval: 1m\n  rules:\n  - record: a:b\n    expr: sum(up)\n  - alert: Down\n    expr: up == 0\n    labels: {team: db}\n";
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -142,7 +153,11 @@ fn everything_that_can_be_said_is_understood() {
     let names: Vec<&str> = config.rules().iter().map(Rule::name).collect();
     assert_eq!(names, ["high_cpu", "host_down", "queue", "Down"]);
     let groups: Vec<&str> = config.groups().iter().map(|group| group.name.as_str()).collect();
-    assert_eq!(groups, [OWN_GROUP, "g"]);
+    assert_eq!(groups, ["monitor record 1", "monitor record 2", OWN_GROUP, "g"]);
+    let recorded = Recording::new("job:calls:rate5m", "sum(rate(function_calls_total[5m]))").label("team", "ops");
+    assert_eq!(config.groups()[0].entries, [Entry::Record(recorded)]);
+    assert_eq!(config.groups()[1].interval, Some(Duration::from_secs(30)));
+    assert!(config.objectives());
     let channels: Vec<&str> = config.channel_names().collect();
     assert_eq!(channels, ["am", "chat", "err", "log", "mail", "own", "pager", "script"]);
 
@@ -261,6 +276,26 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
         ),
         ("rule_files = 'none.yml'\n", "1:14: cannot read "),
         ("rule_files = 'no*.yml'\n", "1:14: `no*.yml` names no file in "),
+        ("[[record]]\nrecord = 'a:b'\n", "1:1: the record `a:b` has no `expr`; add one, such as expr = \"sum("),
+        (
+            "[[record]]\nrecord = 'a:b'\nexpr = 'sum(raet(x[5m]))'\n",
+            "3:13: `expr`: unknown function `raet`; did you mean",
+        ),
+        ("[[record]]\nrecord = 'a b'\nexpr = 'x'\n", "2:10: rule `a b`: what is recorded needs the name of a metric"),
+        ("[[record]]\nrecord = 'memory_percent'\nexpr = 'x'\n", "2:10: rule `memory_percent`: that is a short name"),
+        (
+            "[[record]]\nrecord = 'a:b'\nexpr = 'x'\nintervall = '1m'\n",
+            "4:1: unknown key `intervall` in the record `a:b`; did",
+        ),
+        (
+            "[[record]]\nrecord = 'a:b'\nexpr = 'x'\ninterval = '2d'\n",
+            "4:12: `interval` is `2d`, which is out of range",
+        ),
+        (
+            "[[record]]\nrecord = 'a:b'\nexpr = 'x'\n[[record]]\nrecord = 'a:b'\nexpr = 'x'\n",
+            "5:10: the record `a:b` is there twice; take one out",
+        ),
+        ("objectives = 'yes'\n", "1:14: `objectives` must be true or false, not a text"),
         ("rule = 5\n", "1:8: `rule` must be a list of tables; write [[rule]], not a whole number"),
         ("a = \n", "1:5: "),
         ("[store]\n[store]\n", "2:2: duplicate key"),
@@ -278,13 +313,14 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
-fn a_record_in_a_rule_file_is_not_left_out_in_silence() {
+fn a_record_of_a_rule_file_is_checked_as_well() {
     let folder = folder();
-    fs::write(folder.path().join("rules.yml"), "groups: [{name: g, rules: [{record: 'a:b', expr: up}]}]").unwrap();
+    fs::write(folder.path().join("rules.yml"), "groups: [{name: g, rules: [{record: 'memory_percent', expr: up}]}]")
+        .unwrap();
     let path = folder.path().join("monitor.toml");
     fs::write(&path, "rule_files = 'rules.yml'\n").unwrap();
     let error = Config::read(&path).unwrap_err().to_string();
-    assert!(error.contains("monitor.toml:1:14: group `g` of `rules.yml` records `a:b`"), "{error}");
+    assert!(error.contains("rules.yml:1: rule `memory_percent`: that is a short name"), "{error}");
 }
 
 #[test]

@@ -3,9 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{histogram::Histogram, labels::Labels};
-
-/// The bits of the not-a-number that says that a series ended.
-const STALE: u64 = 0x7ff0_0000_0000_0002;
+use crate::util::STALE;
 
 /// The value of a sample that says that its series ended there.
 ///

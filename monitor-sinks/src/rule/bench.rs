@@ -6,13 +6,13 @@ use std::{path::Path, time::Duration};
 use monitor_core::Sample;
 
 use super::{
-    Rule,
+    Group, Rule,
     engine::{Engine, Limits, Moment, Settings},
 };
 use crate::{
     error::Error,
     notify::outbox,
-    store::{Origin, Retention, Rider, Store, Writer},
+    store::{Derived, Origin, Retention, Rider, Store, Writer},
 };
 
 /// Rules beside a recording with a flush each second.
@@ -20,6 +20,7 @@ use crate::{
 pub struct Watch {
     writer: Writer,
     engine: Engine,
+    derived: Derived,
     steady_ms: u64,
 }
 
@@ -30,6 +31,15 @@ impl Watch {
     ///
     /// As for a monitor.
     pub fn open(path: impl AsRef<Path>, rules: Vec<Rule>, at_ms: i64) -> Result<Self, Error> {
+        Self::open_groups(path, vec![Group::of_rules("bench", rules)], at_ms)
+    }
+
+    /// As [`open`](Self::open), with rules in groups.
+    ///
+    /// # Errors
+    ///
+    /// As for a monitor.
+    pub fn open_groups(path: impl AsRef<Path>, groups: Vec<Group>, at_ms: i64) -> Result<Self, Error> {
         let second = Duration::from_secs(1);
         let settings = crate::store::Settings {
             service: String::from("bench"),
@@ -42,7 +52,8 @@ impl Watch {
         let path = path.as_ref();
         let mut writer = Writer::open(path, settings, at_ms * 1_000)?;
         let settings = Settings {
-            rules,
+            groups,
+            objectives: false,
             every: Some(second),
             flush_every: second,
             recipients: Vec::new(),
@@ -56,7 +67,7 @@ impl Watch {
         outbox::create(connection).map_err(failed)?;
         let moment = Moment { wall_ms: at_ms, steady_ms: 0 };
         let engine = Engine::open(settings, connection, store, moment).map_err(failed)?;
-        Ok(Self { writer, engine, steady_ms: 0 })
+        Ok(Self { writer, engine, derived: Derived::new(10_000), steady_ms: 0 })
     }
 
     /// The first half of a flush at `at_ms`, a second after the one before: takes the samples in, evaluates the rules, decides
@@ -65,7 +76,8 @@ impl Watch {
         self.steady_ms += 1_000;
         let moment = Moment { wall_ms: at_ms, steady_ms: self.steady_ms };
         let connection = self.writer.connection().map(|connection| &*connection);
-        self.engine.flush(moment, connection, samples.map(|sample| Origin::App.sample(sample)));
+        let samples = samples.map(|sample| Origin::App.sample(sample));
+        self.engine.flush(moment, connection, samples, &mut self.derived);
     }
 
     /// The other half: stores the samples, and what came of them.
@@ -78,12 +90,14 @@ impl Watch {
         at_ms: i64,
         samples: impl Fn() -> I,
     ) -> Result<(), Error> {
-        let Self { writer, engine, .. } = self;
+        let Self { writer, engine, derived, .. } = self;
         let is_unsaved = engine.is_unsaved(writer.generation(), false);
         let mut write =
             |transaction: &rusqlite::Transaction<'_>, generation| engine.write(transaction, generation, false);
         let rider = is_unsaved.then_some(Rider { is_durable: false, write: &mut write });
-        writer.write_with(at_ms * 1_000, || samples().map(|sample| Origin::App.sample(sample)), &[], rider)?;
+        let samples = || samples().map(|sample| Origin::App.sample(sample)).chain(derived.samples());
+        writer.write_with(at_ms * 1_000, samples, &[], rider)?;
+        derived.delivered();
         if is_unsaved {
             engine.committed(writer.generation(), false);
         }

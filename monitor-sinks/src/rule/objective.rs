@@ -15,7 +15,7 @@
 //!
 //! What is left of the budget is recorded, to be looked at.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use monitor_core::{Objective, SiteInfo};
 
@@ -37,8 +37,12 @@ const BUDGET: i64 = 30 * 86_400;
 
 /// The name under which what is left of the budget is recorded, from 1 (all) over 0 (nothing) to below.
 const LEFT: &str = "function_objective_budget_left:ratio";
+/// How far apart evaluations are. Windows of days are read from the store, and little changes in them within a minute.
+const EVERY: Duration = Duration::from_mins(1);
 /// The label that tells the two promises of an objective apart: `errors` or `latency`.
 const OBJECTIVE: &str = "objective";
+/// The names of rules that alert begin with it; then the promise and the function follow.
+const PREFIX: &str = "objective_";
 
 /// Rules for every objective among functions, such as those of [`sites`](monitor_core::sites): one group a function.
 ///
@@ -62,9 +66,15 @@ pub fn objective_groups(sites: &[SiteInfo]) -> Vec<Group> {
     functions.into_iter().map(|(labels, objective)| group(labels, objective)).collect()
 }
 
+/// Whether a rule of this name may be one of an objective.
+pub(super) fn is_name(rule: &str) -> bool {
+    let promise = rule.strip_prefix(PREFIX).and_then(|rest| rest.split_once(": "));
+    promise.is_some_and(|(promise, _)| matches!(promise, "errors" | "latency"))
+}
+
 /// Rules for the objective of one function.
 ///
-/// For each promise the group has one rule with four severities, and records what is left of the budget of 30 days as
+/// They are evaluated each minute. For each promise the group has one rule with four severities, and records what is left of the budget of 30 days as
 /// `function_objective_budget_left:ratio`: 1 is all of it, 0 nothing, and less than 0 a broken promise. An error is a call
 /// whose outcome is `error` or `panicked`; a slow call is one that ended, however, but not within its latency.
 #[must_use]
@@ -93,7 +103,7 @@ struct Promise {
 }
 
 fn group(labels: Labels<'_>, objective: Objective) -> Group {
-    let mut group = Group::new(format!("objective {}", labels.path()));
+    let mut group = Group::new(format!("objective {}", labels.path())).every(EVERY);
     let selector = labels.selector();
     for promise in promises(objective) {
         let left = format!("1 - {} / {}", (promise.bad)(&selector, &window(BUDGET)), promise.budget);
@@ -153,7 +163,7 @@ fn alert(labels: Labels<'_>, selector: &str, promise: &Promise) -> Rule {
         levels.push(level);
     }
     terms.push(format!("{} * 0", bad(BURNS[BURNS.len() - 1].1)));
-    let rule = Rule::new(format!("objective_{}: {}", promise.name, labels.path())).when(terms.join(" or "));
+    let rule = Rule::new(format!("{PREFIX}{}: {}", promise.name, labels.path())).when(terms.join(" or "));
     let rule = levels.into_iter().fold(rule, Rule::level);
     let rule = labels.pairs().into_iter().fold(rule, |rule, (label, value)| rule.label(label, value));
     rule.label(OBJECTIVE, promise.name)

@@ -7,9 +7,10 @@ use std::{
 
 use super::{evaluate::elements, model::Rule};
 use crate::{
+    ask::is_short_name,
     error::Error,
     promql::{
-        Labels, Query, Source, selector,
+        Data, Labels, Query, Source, selector,
         syntax::{is_label_name, parse},
         value::Type,
     },
@@ -38,6 +39,19 @@ pub enum Entry {
 }
 
 /// A rule that stores what an expression gives as series of another name.
+///
+/// # Examples
+///
+/// ```
+/// use monitor_sinks::{Monitor, rule::{Recording, Rule}};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("metrics.db");
+/// let record = Recording::new("job:calls:rate5m", "sum(rate(function_calls_total[5m]))");
+/// let rule = Rule::new("too_many_calls").when("job:calls:rate5m").above(1_000.0);
+/// let monitor = Monitor::builder().sqlite(path).record(record).rule(rule).start()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Recording {
@@ -53,6 +67,45 @@ impl Group {
     /// A group without rules.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), interval: None, entries: Vec::new() }
+    }
+
+    /// A group of rules that alert.
+    pub fn of_rules(name: impl Into<String>, rules: impl IntoIterator<Item = Rule>) -> Self {
+        let entries = rules.into_iter().map(|rule| Entry::Alert(Box::new(rule))).collect();
+        Self { entries, ..Self::new(name) }
+    }
+
+    /// How far apart evaluations are; as often as all rules without it.
+    #[must_use]
+    pub const fn every(mut self, interval: Duration) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
+    /// Another rule that records, after those that it has.
+    #[must_use]
+    pub fn record(mut self, recording: Recording) -> Self {
+        self.entries.push(Entry::Record(recording));
+        self
+    }
+
+    /// Another rule that alerts, after those that it has.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.entries.push(Entry::Alert(Box::new(rule)));
+        self
+    }
+
+    /// Its rules that alert.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.entries.iter().filter_map(|entry| if let Entry::Alert(rule) = entry { Some(&**rule) } else { None })
+    }
+
+    /// Its rules that record.
+    pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
+        self.entries
+            .iter()
+            .filter_map(|entry| if let Entry::Record(recording) = entry { Some(recording) } else { None })
     }
 
     /// Checks all of its rules, and that no two that alert have one name.
@@ -95,11 +148,16 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// If the name cannot be that of a metric, a label cannot be one, or the expression is not PromQL or has no values.
+    /// If the name cannot be that of a metric or is a short name, a label cannot be one, or the expression is not PromQL or has no values.
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |message: String| Err(Error::rule(&self.record, message));
         if self.record.contains(['{', ' ']) || !selector(&self.record).is_ok_and(|matchers| matchers.len() == 1) {
             return wrong(String::from("what is recorded needs the name of a metric, such as job:calls:rate5m"));
+        }
+        if is_short_name(&self.record) {
+            return wrong(String::from(
+                "that is a short name, which stands for another metric already; choose another one",
+            ));
         }
         if let Some(label) = self.labels.keys().find(|label| !is_label_name(label) || label.starts_with("__")) {
             return wrong(format!("`{label}` cannot be the name of a label; letters, digits and _ can"));
@@ -115,10 +173,21 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// If the expression has no answer, or two series would have the same labels.
+    /// If the expression has no answer or one of histograms, or two series would have the same labels.
     pub fn evaluate(&self, source: &dyn Source, at_ms: i64) -> Result<Vec<(Labels, f64)>, Error> {
+        self.ask(Query::new(source, &self.expr), at_ms)
+    }
+
+    /// As [`evaluate`](Self::evaluate), with the question to the expression as it was read before.
+    pub(super) fn ask(&self, question: Query<'_>, at_ms: i64) -> Result<Vec<(Labels, f64)>, Error> {
         let wrong = |message: String| Error::rule(&self.record, message);
-        let answer = Query::new(source, &self.expr).at(at_ms).map_err(|error| wrong(error.to_string()))?;
+        let answer = question.at(at_ms).map_err(|error| wrong(error.to_string()))?;
+        if let Data::Vector(elements) = answer.data()
+            && elements.iter().any(|element| element.value.as_float().is_none())
+        {
+            let message = "the result is a histogram; record a quantile of it, its count or its sum";
+            return Err(wrong(String::from(message)));
+        }
         let mut recorded = BTreeMap::new();
         for (labels, value) in elements(answer.into_data()).map_err(wrong)? {
             let own = self.labels.iter().fold(labels, |labels, (label, value)| labels.with(label, value));
@@ -152,7 +221,7 @@ mod tests {
 
     #[test]
     fn names_are_checked() {
-        for record in ["", "a b", "up{a=\"b\"}", "1x", "sum(x)"] {
+        for record in ["", "a b", "up{a=\"b\"}", "1x", "sum(x)", "cpu_percent_total"] {
             assert!(Recording::new(record, "up").check().is_err(), "{record}");
         }
         assert!(Recording::new("a:b", "up[5m]").check().is_err());

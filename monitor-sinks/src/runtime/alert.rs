@@ -16,6 +16,7 @@ use rusqlite::Transaction;
 use super::{
     Builder, Monitor,
     attendant::{Attendant, Figure, Invitation, Occasion},
+    ruled::Ruled,
 };
 use crate::{
     error::Error,
@@ -25,10 +26,10 @@ use crate::{
         outbox,
     },
     rule::{
-        Alert, Explanation, Fingerprint, Rule,
+        Alert, Explanation, Fingerprint,
         engine::{self, Engine, Limits, Moment, Recipient},
     },
-    store::{Placed, Writer},
+    store::{Derived, Placed, Writer},
     util::report,
 };
 
@@ -50,9 +51,8 @@ const SWEEP_US: i64 = 60_000_000;
 /// Rules and channels that a builder has been given.
 #[derive(Clone, Default)]
 pub(super) struct Alerts {
-    rules: Vec<Rule>,
+    pub(super) ruled: Ruled,
     channels: Vec<(String, Handed)>,
-    every: Option<Duration>,
     instance: Option<String>,
 }
 
@@ -83,33 +83,6 @@ impl Channel for Handed {
 }
 
 impl Builder {
-    /// Watches a rule: it is evaluated at each flush, and its alerts are stored and told.
-    ///
-    /// A rule is known by its name. Its alerts go on where they were when the program starts again, also if the rule was
-    /// changed meanwhile; those of a rule that is gone end.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use monitor_sinks::{Monitor, notify::Severity, rule::Rule};
-    ///
-    /// # let folder = tempfile::tempdir()?;
-    /// # let path = folder.path().join("metrics.db");
-    /// let rule = Rule::new("queue_is_long").when("queue_length").above(100.0).severity(Severity::High);
-    /// let monitor = Monitor::builder().sqlite(path).rule(rule).start()?;
-    /// assert!(monitor.alerts()?.is_empty());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn rule(self, rule: Rule) -> Self {
-        self.rules([rule])
-    }
-
-    /// Watches several rules; see [`rule`](Self::rule).
-    pub fn rules(mut self, rules: impl IntoIterator<Item = Rule>) -> Self {
-        self.invited.settings(|alerts: &mut Alerts| alerts.rules.extend(rules));
-        self
-    }
-
     /// Tells alerts through a channel, of which rules may choose by this name. Each channel has a thread of its own.
     pub fn channel(mut self, name: impl Into<String>, channel: impl Channel + 'static) -> Self {
         self.invited.settings(|alerts: &mut Alerts| alerts.channels.push((name.into(), Handed::new(channel))));
@@ -121,16 +94,10 @@ impl Builder {
     pub(crate) fn names(&mut self) -> (Vec<String>, Vec<String>) {
         let mut names = (Vec::new(), Vec::new());
         self.invited.settings(|alerts: &mut Alerts| {
-            names.0 = alerts.rules.iter().map(|rule| rule.name().to_owned()).collect();
+            names.0 = alerts.ruled.rules().map(|rule| rule.name().to_owned()).collect();
             names.1 = alerts.channels.iter().map(|(name, _)| name.clone()).collect();
         });
         names
-    }
-
-    /// Evaluates rules each time this long has passed, at a flush. Default: at every flush.
-    pub fn evaluate_every(mut self, every: Duration) -> Self {
-        self.invited.settings(|alerts: &mut Alerts| alerts.every = Some(every));
-        self
     }
 
     /// Names this program in its messages, so that receivers can tell them from those of others: letters, digits, `.` and
@@ -206,13 +173,15 @@ impl Monitor {
 
 impl Invitation for Alerts {
     fn open(&self, occasion: Occasion<'_>) -> Result<Box<dyn Attendant>, Error> {
-        self.check()?;
+        let channels: Vec<&str> = self.channels.iter().map(|(name, _)| name.as_str()).collect();
+        self.ruled.check(&channels)?;
         let notifier = self.notifier(occasion.is_first)?;
         let recipients =
             notifier.channels().map(|name| Recipient { name: name.to_owned(), least: notifier.least(name) });
         let settings = engine::Settings {
-            rules: self.rules.clone(),
-            every: self.every,
+            groups: self.ruled.groups.clone(),
+            objectives: self.ruled.objectives,
+            every: self.ruled.every,
             flush_every: occasion.interval,
             recipients: recipients.collect(),
             service: occasion.service.to_owned(),
@@ -257,24 +226,6 @@ impl Invitation for Alerts {
 }
 
 impl Alerts {
-    /// Refuses rules that make no sense, by themselves or together.
-    fn check(&self) -> Result<(), Error> {
-        if self.every.is_some_and(|every| every.is_zero()) {
-            return Err(Error::setting("evaluate_every(0) is out of range; leave it out to evaluate at every flush"));
-        }
-        let rules: Vec<&str> = self.rules.iter().map(Rule::name).collect();
-        let channels: Vec<&str> = self.channels.iter().map(|(name, _)| name.as_str()).collect();
-        for (place, rule) in self.rules.iter().enumerate() {
-            rule.check()?;
-            if rules[..place].contains(&rule.name()) {
-                return Err(Error::rule(rule.name(), "there are two rules of this name; give each its own"));
-            }
-            known(rule, "rule", rule.dependencies(), &rules)?;
-            known(rule, "channel", rule.channel_names(), &channels)?;
-        }
-        Ok(())
-    }
-
     fn notifier(&self, is_first: bool) -> Result<Notifier, Error> {
         let take = |(name, handed): &(String, Handed)| {
             if handed.is_taken.swap(true, Ordering::Relaxed) && is_first {
@@ -289,14 +240,6 @@ impl Alerts {
     }
 }
 
-/// Refuses names that nothing is called by.
-fn known(rule: &Rule, what: &str, names: &[String], known: &[&str]) -> Result<(), Error> {
-    let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
-    let hint = crate::util::distance::nearest(unknown, known.iter().copied(), 1);
-    let hint = hint.first().map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-    Err(Error::rule(rule.name(), format!("there is no {what} `{unknown}`{hint}")))
-}
-
 /// The service and the name of the machine, as far as they may be in an address.
 fn instance(service: &str) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -309,7 +252,7 @@ fn instance(service: &str) -> String {
 impl fmt::Debug for Alerts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let channels: Vec<&str> = self.channels.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("Alerts").field("rules", &self.rules).field("channels", &channels).finish_non_exhaustive()
+        f.debug_struct("Alerts").field("ruled", &self.ruled).field("channels", &channels).finish_non_exhaustive()
     }
 }
 
@@ -385,11 +328,17 @@ impl Attendant for Running {
         [evaluation, outcome, row].into_iter().flatten().min()
     }
 
-    fn look(&mut self, at_us: i64, writer: &mut Writer, samples: &mut dyn Iterator<Item = Placed<'_>>) {
+    fn look(
+        &mut self,
+        at_us: i64,
+        writer: &mut Writer,
+        samples: &mut dyn Iterator<Item = Placed<'_>>,
+        derived: &mut Derived,
+    ) {
         // The last flush stores what is known; who would tell what comes of it?
         if !self.is_ending {
             let moment = Moment { wall_ms: at_us.div_euclid(1_000), steady_ms: self.steady_ms() };
-            self.engine.flush(moment, writer.connection().map(|connection| &*connection), samples);
+            self.engine.flush(moment, writer.connection().map(|connection| &*connection), samples, derived);
         }
     }
 

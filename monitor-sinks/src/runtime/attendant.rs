@@ -12,7 +12,7 @@ use rusqlite::Transaction;
 use super::sampler::caught;
 use crate::{
     error::Error,
-    store::{Origin, Placed, Store, Writer},
+    store::{Derived, Origin, Placed, Store, Writer},
     util::report,
 };
 
@@ -21,8 +21,14 @@ pub(super) trait Attendant: Send {
     /// When it wants a flush at the latest, if it wants one.
     fn due_us(&mut self, now_us: i64) -> Option<i64>;
 
-    /// Looks at what is about to be stored.
-    fn look(&mut self, at_us: i64, writer: &mut Writer, samples: &mut dyn Iterator<Item = Placed<'_>>);
+    /// Looks at what is about to be stored, and sets what is derived from it and stored with it.
+    fn look(
+        &mut self,
+        at_us: i64,
+        writer: &mut Writer,
+        samples: &mut dyn Iterator<Item = Placed<'_>>,
+        derived: &mut Derived,
+    );
 
     /// Whether it has something to write, and whether that must be safe from a loss of power.
     fn wants(&mut self, at_us: i64, generation: u64) -> Option<bool>;
@@ -130,12 +136,22 @@ impl Attendance {
         self.guarded(|attendant| attendant.due_us(now_us)).flatten()
     }
 
-    pub(super) fn look(&mut self, at_us: i64, writer: &mut Writer, samples: &mut dyn Iterator<Item = Placed<'_>>) {
+    /// What was derived by somebody who has been given up ends.
+    pub(super) fn look(
+        &mut self,
+        at_us: i64,
+        writer: &mut Writer,
+        samples: &mut dyn Iterator<Item = Placed<'_>>,
+        derived: &mut Derived,
+    ) {
         if let Some(figures) = self.guarded(|attendant| {
-            attendant.look(at_us, writer, samples);
+            attendant.look(at_us, writer, samples, derived);
             attendant.figures()
         }) {
             self.figures.take(figures);
+        }
+        if !self.is_there() {
+            derived.end_all();
         }
     }
 

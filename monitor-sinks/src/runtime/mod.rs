@@ -6,7 +6,7 @@
 //! - `source`: where values come from; the registry of the process, or a stand-in.
 //! - `attached`: what ends with a monitor.
 //! - `question`: PromQL.
-//! - `attendant`: what is done at each flush beside storing; `alert`: rules and channels.
+//! - `attendant`: what is done at each flush beside storing; `alert`: rules and channels; `ruled`: which rules there are.
 //! - `sampler`: origins beside it, on grids of their own; `host`: the machine as one of them.
 
 #[cfg(feature = "rules")]
@@ -22,6 +22,8 @@ mod outage;
 mod plan;
 #[cfg(feature = "promql")]
 mod question;
+#[cfg(feature = "rules")]
+mod ruled;
 mod sampler;
 mod schedule;
 mod source;

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     error::{Error, Kind},
     live::{Look, Moment},
-    store::{Origin, Rider, Writer},
+    store::{Derived, Origin, Rider, Writer},
     util::{report, time::to_micros},
 };
 
@@ -70,11 +70,14 @@ pub(super) fn spawn<S: Source>(
     let handle = Builder::new().name(String::from("monitored")).spawn(move || {
         if let Ok(source) = receive.recv() {
             let (outage, slow_calls) = (Outage::default(), Vec::new());
+            // What is derived is bounded as what is recorded is.
+            let derived = Derived::new(monitor_core::total_series_limit());
             Worker {
                 writer,
                 source,
                 samplers,
                 attendance,
+                derived,
                 interval_us,
                 outage,
                 slow_calls,
@@ -95,6 +98,7 @@ struct Worker<S> {
     source: S,
     samplers: Samplers,
     attendance: Attendance,
+    derived: Derived,
     interval_us: i64,
     outage: Outage,
     /// Exemplars that have not been stored yet.
@@ -190,6 +194,7 @@ impl<S: Source> Worker<S> {
         // What this cannot store is known to be open, and done again.
         let _ = self.drain();
         self.attendance.replace(successor);
+        self.derived.end_all();
         Ok(())
     }
 
@@ -263,15 +268,16 @@ impl<S: Source> Worker<S> {
 
     /// Writes what was collected, as of `at_us`, and what comes of it.
     fn write(&mut self, at_us: i64) -> Result<(), Error> {
-        let Self { writer, source, samplers, attendance, .. } = self;
+        let Self { writer, source, samplers, attendance, derived, .. } = self;
         let recorded = || source.samples().map(|sample| Origin::App.sample(sample)).chain(samplers.samples());
-        attendance.look(at_us, writer, &mut recorded());
+        attendance.look(at_us, writer, &mut recorded(), derived);
         let minute = writer.full_minute();
         let is_durable = attendance.wants(at_us, writer.generation());
         let mut figures = std::mem::take(&mut attendance.figures);
         let mut write = |transaction: &Transaction<'_>, generation| attendance.write(transaction, at_us, generation);
         let rider = is_durable.map(|is_durable| Rider { is_durable, write: &mut write });
-        let written = writer.write_with(at_us, || recorded().chain(figures.samples()), &self.slow_calls, rider);
+        let samples = || recorded().chain(derived.samples()).chain(figures.samples());
+        let written = writer.write_with(at_us, samples, &self.slow_calls, rider);
         if writer.full_minute() != minute && written.is_ok() {
             figures.delivered();
         }
@@ -285,6 +291,7 @@ impl<S: Source> Worker<S> {
         }
         self.source.delivered();
         self.samplers.delivered();
+        self.derived.delivered();
         self.slow_calls.clear();
         self.attendance.stored(&mut self.writer, at_us, is_durable.is_some());
         Ok(())

@@ -3,6 +3,7 @@
 use monitor_core::Number;
 
 use super::chunk::merged::{self, Moments};
+use crate::util::STALE;
 
 /// A series' value in a row or a chunk.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,8 +29,11 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Of one value.
+    /// Of one value; of none, if it says that the series ended.
     pub(crate) const fn of(value: f64) -> Self {
+        if value.to_bits() == STALE {
+            return Self { last: value, smallest: f64::NAN, largest: f64::NAN, sum: 0.0, count: 0.0 };
+        }
         Self { last: value, smallest: value, largest: value, sum: value, count: 1.0 }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! - `schema`: what makes a SQLite file ours, its tables, and how connections are opened.
 //! - `lease`: at most one writer a file; `beside`: who else may write, and what.
-//! - `origin`: where samples come from. `head`: the row codec; `rows`: their table; `series`: the table of series; `slow`:
-//!   exemplars of slow calls.
+//! - `origin`: where samples come from; `derived`: those that are worked out from others. `head`: the row codec; `rows`:
+//!   their table; `series`: the table of series; `slow`: exemplars of slow calls.
 //! - `chunk`: the codecs of sealed chunks; `segment`, `build`: their tables and how they are made.
 //! - `writer`: one transaction a flush; `maintenance`: what it does in between: `seal`, `rollup`, `retention`, `hourly`;
 //!   `vital`: how it fares.
@@ -30,6 +30,7 @@ mod build;
 mod check;
 mod checkpoint;
 pub(crate) mod chunk;
+mod derived;
 mod entry;
 mod files;
 #[cfg(feature = "promql")]
@@ -88,6 +89,7 @@ pub(crate) use self::flushes::Flush;
 pub(crate) use self::{
     back::Back,
     backfill::{Backfill, Known, Stretch},
+    derived::{Derived, Refused},
     entry::{Encoded, Entry, Span},
     imported::{Owned, Told, is_imported},
     line::Line,

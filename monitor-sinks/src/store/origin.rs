@@ -17,11 +17,13 @@ pub(crate) enum Origin {
     Own,
     /// The rules that watch the values.
     Alerts,
+    /// What rules work out from other series.
+    Derived,
 }
 
 impl Origin {
     /// How many there are.
-    const COUNT: usize = 4;
+    const COUNT: usize = 5;
 
     /// What the table of series calls it. Part of the file format: never change one.
     pub(super) const fn source(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Origin {
             Self::Host => "host",
             Self::Own => "own",
             Self::Alerts => "alerts",
+            Self::Derived => "derived",
         }
     }
 

@@ -13,3 +13,6 @@ pub(crate) mod report;
 pub(crate) mod time;
 #[cfg(any(feature = "sqlite", feature = "sqlite-system"))]
 pub(crate) mod varint;
+
+/// The bits of the not-a-number by which Prometheus says that a series ended: no arithmetic makes it.
+pub(crate) const STALE: u64 = 0x7ff0_0000_0000_0002;

@@ -1,4 +1,4 @@
-//! A rule at work: its alerts, when it is evaluated next, and whether it can be.
+//! A rule at work: its alerts, and whether it can be evaluated.
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +14,7 @@ use super::{
         step::{Observed, Tick, step},
     },
     clock::Now,
+    schedule::Schedule,
     tracked::Tracked,
 };
 use crate::{
@@ -22,25 +23,14 @@ use crate::{
     util::report,
 };
 
-/// A rule that takes longer is evaluated less often.
-const CHEAP: Duration = Duration::from_millis(5);
-
 /// A rule that takes longer than this has failed.
-const DEADLINE: Duration = Duration::from_secs(2);
-
-/// How often rules are evaluated, in milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
-    pub(super) every: u64,
-    /// A flush may come so much early.
-    pub(super) slack: u64,
-    pub(super) limits: Limits,
-}
+pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 
 /// What a rule may use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// How many alerts it has at most. Those that are known stay; further ones are left out, and that is told.
+    /// How many alerts it has at most, or series that it records. Those that are known stay; further ones are left out, and
+    /// that is told.
     pub(crate) alerts: usize,
     /// One in how many seconds it may be evaluated for.
     pub(crate) share: u64,
@@ -66,9 +56,7 @@ pub(super) struct Live {
     pub(super) elements: usize,
     /// What of this has been written.
     pub(super) saved: Option<(u64, Option<String>)>,
-    interval_ms: u64,
-    due_ms: u64,
-    slack_ms: u64,
+    pub(super) schedule: Schedule,
 }
 
 /// What an evaluation has brought: for each alert that anything happened to, what it was.
@@ -85,7 +73,7 @@ pub(super) enum Turn {
 }
 
 impl Live {
-    pub(super) fn new(rule: Rule, pace: Pace) -> Self {
+    pub(super) fn new(rule: Rule, schedule: Schedule) -> Self {
         Self {
             question: Prepared::new(&rule.question()).ok(),
             rule,
@@ -95,9 +83,7 @@ impl Live {
             evaluated_wall_ms: 0,
             elements: 0,
             saved: None,
-            interval_ms: pace.every,
-            due_ms: 0,
-            slack_ms: pace.slack,
+            schedule,
         }
     }
 
@@ -113,17 +99,8 @@ impl Live {
         }
     }
 
-    pub(super) const fn is_due(&self, now: Now) -> bool {
-        now.steady_ms >= self.due_ms
-    }
-
-    /// In how many milliseconds it is due; it is evaluated at the flush after that.
-    pub(super) const fn due_in_ms(&self, steady_ms: u64) -> u64 {
-        (self.due_ms + self.slack_ms).saturating_sub(steady_ms)
-    }
-
     /// Evaluates it, takes all its alerts on, and plans the next time.
-    pub(super) fn run(&mut self, source: &dyn Source, now: Now, pace: Pace) -> (Happened, Turn) {
+    pub(super) fn run(&mut self, source: &dyn Source, now: Now, limits: Limits) -> (Happened, Turn) {
         let begun = Instant::now();
         let found = catch_unwind(AssertUnwindSafe(|| self.evaluate(source, now.at_ms, begun.checked_add(DEADLINE))));
         let found = match found {
@@ -139,29 +116,18 @@ impl Live {
         let tick = Tick {
             wall_ms: now.wall_ms,
             elapsed_ms: self.evaluated_ms.map_or(0, |last| now.steady_ms.saturating_sub(last)),
-            interval_ms: self.interval_ms,
+            interval_ms: self.schedule.interval_ms,
         };
         (self.evaluated_ms, self.evaluated_wall_ms) = (Some(now.steady_ms), now.wall_ms);
-        self.plan(now, pace, took);
+        self.schedule.plan(now, took);
         match found {
-            Ok(elements) => self.found(elements, tick, pace.limits.alerts),
+            Ok(elements) => self.found(elements, tick, limits.alerts),
             Err(message) => {
                 let happened =
                     self.take_on(self.alerts.keys().map(|labels| (labels.clone(), Observed::Failed)).collect(), tick);
                 (happened, self.turn(Some(message)))
             }
         }
-    }
-
-    fn plan(&mut self, now: Now, pace: Pace, took: Duration) {
-        let rest = if took < CHEAP {
-            0
-        } else {
-            u64::try_from(took.as_millis()).unwrap_or(u64::MAX).saturating_mul(pace.limits.share)
-        };
-        let every = pace.every.max(1);
-        self.interval_ms = rest.div_ceil(every).max(1).saturating_mul(every);
-        self.due_ms = now.steady_ms.saturating_add(self.interval_ms).saturating_sub(pace.slack);
     }
 
     fn found(&mut self, mut elements: Elements, tick: Tick, most: usize) -> (Happened, Turn) {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! mod       Engine: a flush comes in, what there is to write comes out
-//! live      a rule: when it is due, what it finds, whether it fails
+//! live      a rule that alerts: what it finds, whether it fails; recorder: one that records; schedule: when they are due
+//! objective the rules of functions that are called for the first time
 //! tracked   an alert: its state, who knows what of it
 //! tell      who is told what; message: in which words
 //! silence   what keeps messages back; command: what people ask for
@@ -24,8 +25,11 @@ mod command;
 mod joined;
 mod live;
 mod message;
+mod objective;
 mod queue;
 mod read;
+mod recorder;
+mod schedule;
 mod silence;
 mod table;
 mod tell;
@@ -40,8 +44,11 @@ use self::{
     clock::{Clock, Now},
     command::Command,
     joined::Joined,
-    live::{Happened, Live, Pace, Turn},
+    live::{Happened, Live, Turn},
+    objective::Objectives,
     queue::Queue,
+    recorder::Recorder,
+    schedule::Pace,
     silence::{Silencer, subject},
     table::{Entry, RuleRow},
     tell::tell,
@@ -56,13 +63,14 @@ use super::{
     event::{Event, EventKind},
     fingerprint::Fingerprint,
     model::Rule,
+    recording::{Entry as Member, Group},
     step::remove,
 };
 use crate::{
     ask::{Recent, StoreSource},
     notify::{Active, Message},
     promql::Labels,
-    store::Placed,
+    store::{Derived, Placed},
 };
 
 /// Windows up to this are kept in memory; longer ones are read from the store, and less often.
@@ -73,7 +81,10 @@ const LOOKBACK_MS: i64 = 300_000;
 /// What an engine is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    pub(crate) rules: Vec<Rule>,
+    /// Rules in groups, all of which are evaluated in this order.
+    pub(crate) groups: Vec<Group>,
+    /// Whether the rules of all objectives of functions belong to them.
+    pub(crate) objectives: bool,
     /// How often rules are evaluated; at every flush if nothing is said.
     pub(crate) every: Option<Duration>,
     /// How often there is a flush.
@@ -94,6 +105,10 @@ pub(crate) struct Engine {
     is_faster: bool,
     recipients: Vec<Recipient>,
     rules: Vec<Live>,
+    recorders: Vec<Recorder>,
+    /// In which order they are evaluated.
+    order: Vec<Place>,
+    objectives: Option<Objectives>,
     /// Alerts of rules that are gone; they are written once.
     orphans: Vec<(String, Tracked)>,
     silencers: Vec<Silencer>,
@@ -108,6 +123,13 @@ pub(crate) struct Engine {
     generation: Option<u64>,
     /// When the last flush was.
     flushed_ms: u64,
+}
+
+/// The place of a rule among those of its kind.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Alert(usize),
+    Record(usize),
 }
 
 /// What the engine counts of itself.
@@ -132,18 +154,19 @@ impl Engine {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let every = millis(settings.every.unwrap_or(settings.flush_every)).max(1);
         // A flush may come early, by itself by a little, or by as much as one that is asked for.
-        let slack = if settings.every.is_some() { millis(settings.flush_every).min(every) / 2 } else { every };
-        let pace = Pace { every, slack, limits: settings.limits };
-        let rules: Vec<Live> = settings.rules.into_iter().map(|rule| Live::new(rule, pace)).collect();
-        let recent = recent(&rules, &settings.service, &store, moment);
+        let flush_every = millis(settings.flush_every);
+        let slack = if settings.every.is_some() { flush_every.min(every) / 2 } else { every };
         let mut engine = Self {
-            pace,
+            pace: Pace { every, slack, flush_every, limits: settings.limits },
             is_faster: settings.every.is_some_and(|every| every < settings.flush_every),
             recipients: settings.recipients,
-            rules,
+            rules: Vec::new(),
+            recorders: Vec::new(),
+            order: Vec::new(),
+            objectives: settings.objectives.then(|| Objectives::new(moment)),
             orphans: Vec::new(),
             silencers: table::silences(connection)?.into_iter().filter_map(|known| Silencer::new(known).ok()).collect(),
-            recent,
+            recent: Recent::default(),
             store,
             clock: Clock::new(moment),
             commanded: 0,
@@ -152,8 +175,47 @@ impl Engine {
             generation: None,
             flushed_ms: moment.steady_ms,
         };
+        settings.groups.into_iter().for_each(|group| engine.add(group, moment.steady_ms));
+        engine.add_objectives(moment);
+        engine.recent = engine.recent(&settings.service, moment);
         engine.restore(table::alerts(connection)?, moment);
         Ok(engine)
+    }
+
+    /// Takes in the rules of a group, after those that there are.
+    fn add(&mut self, group: Group, steady_ms: u64) {
+        let schedule = self.pace.schedule(group.interval);
+        self.is_faster |= !group.entries.is_empty() && schedule.every_ms() < self.pace.flush_every;
+        for entry in group.entries {
+            match entry {
+                Member::Alert(rule) => {
+                    self.order.push(Place::Alert(self.rules.len()));
+                    self.rules.push(Live::new(*rule, schedule));
+                }
+                Member::Record(recording) => {
+                    let number = self.recorders.len();
+                    self.order.push(Place::Record(number));
+                    self.recorders.push(Recorder::new(recording, number, schedule, steady_ms));
+                }
+            }
+        }
+    }
+
+    /// The samples in memory that the rules need.
+    fn recent(&self, service: &str, moment: Moment) -> Recent {
+        let recording = self.recorders.iter().map(Recorder::reach);
+        let reaches: Vec<_> = self.rules.iter().map(Live::reach).chain(recording).collect();
+        let back = reaches.iter().filter_map(|reach| reach.back).max().unwrap_or(0);
+        let span = back.clamp(LOOKBACK_MS, LONGEST_SPAN_MS);
+        let mut names: Vec<String> = reaches.into_iter().filter_map(|reach| reach.names).flatten().collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut recent = Recent::new(service, names.iter().cloned(), span, moment.wall_ms);
+        for name in &names {
+            // What cannot be read now is asked of the store when it is needed.
+            let _ = recent.remember(&self.store, name, true);
+        }
+        recent
     }
 
     /// Gives each rule its alerts, and ends those of rules that are gone.
@@ -161,26 +223,38 @@ impl Engine {
         let places: HashMap<String, usize> =
             self.rules.iter().enumerate().map(|(place, live)| (live.rule.name().to_owned(), place)).collect();
         for (rule, labels, memory) in stored {
-            let mut alert = Tracked::new(&rule, &labels, Some(memory));
+            let alert = Tracked::new(&rule, &labels, Some(memory));
             if let Some(&place) = places.get(&rule) {
                 self.rules[place].alerts.insert(labels, alert);
                 continue;
             }
-            let Some(event) = remove(&mut alert.memory.state, moment.wall_ms) else { continue };
-            let rule = Rule::new(rule);
-            self.record(&rule, &alert, std::slice::from_ref(&event));
-            let notes = tell(&rule, &mut alert.memory, &[event], &self.recipients, moment.wall_ms, 0);
-            self.queue.tell(&rule, &alert, &notes);
-            self.orphans.push((rule.name().to_owned(), alert));
+            let orphan = match &mut self.objectives {
+                Some(objectives) => objectives.keep(rule, alert),
+                None => Some((rule, alert)),
+            };
+            if let Some((rule, alert)) = orphan {
+                self.end_orphan(rule, alert, moment.wall_ms);
+            }
         }
     }
 
-    /// Takes a flush in: its samples, and the commands that wait in the store.
+    /// Ends an alert whose rule is gone.
+    fn end_orphan(&mut self, rule: String, mut alert: Tracked, wall_ms: i64) {
+        let Some(event) = remove(&mut alert.memory.state, wall_ms) else { return };
+        let rule = Rule::new(rule);
+        self.record(&rule, &alert, std::slice::from_ref(&event));
+        let notes = tell(&rule, &mut alert.memory, &[event], &self.recipients, wall_ms, 0);
+        self.queue.tell(&rule, &alert, &notes);
+        self.orphans.push((rule.name().to_owned(), alert));
+    }
+
+    /// Takes a flush in: its samples, and the commands that wait in the store. What rules record is set in `derived`.
     pub(crate) fn flush<'a>(
         &mut self,
         moment: Moment,
         connection: Option<&Connection>,
         samples: impl Iterator<Item = Placed<'a>>,
+        derived: &mut Derived,
     ) {
         let now = self.clock.read(moment);
         if let Some(stepped_ms) = now.stepped_ms {
@@ -195,11 +269,13 @@ impl Engine {
                 text,
             });
         }
+        self.add_objectives(moment);
         self.recent.take(now.at_ms, samples);
+        self.recent.add(now.at_ms, derived.samples());
         if let Some(connection) = connection {
             self.take_commands(connection, now);
         }
-        let mut happened = self.evaluate(now);
+        let mut happened = self.evaluate(now, derived);
         self.settle(&mut happened, now);
         self.end_silences(now);
         self.queue.bound(now.steady_ms);
@@ -207,30 +283,65 @@ impl Engine {
     }
 
     /// Evaluates the rules that are due; what happened to their alerts, by the place of the rule.
-    fn evaluate(&mut self, now: Now) -> HashMap<usize, Happened> {
+    fn evaluate(&mut self, now: Now, derived: &mut Derived) -> HashMap<usize, Happened> {
         let mut all = HashMap::new();
         let mut missed = Vec::new();
-        for (place, live) in self.rules.iter_mut().enumerate().filter(|(_, live)| live.is_due(now)) {
-            let source = Joined::new(&self.recent, &self.store);
-            let (happened, turn) = live.run(&source, now, self.pace);
-            missed.append(&mut source.missed());
-            self.figures.evaluations += 1;
-            self.figures.failures += u64::from(live.failure.is_some());
-            if turn != Turn::Same {
-                let text = live.failure.clone().unwrap_or_else(|| String::from("it works again"));
-                let kind = if turn == Turn::Failed { "rule_failed" } else { "rule_works" };
-                let rule = Some(live.rule.name().to_owned());
-                self.queue.entries.push(Entry { at_ms: now.wall_ms, alert: None, rule, kind, event: None, text });
-                self.queue.tell_of_rule(&live.rule, live.failure.as_deref(), &self.recipients, now.wall_ms);
-            }
-            if !happened.is_empty() {
-                all.insert(place, happened);
+        for step in 0..self.order.len() {
+            match self.order[step] {
+                Place::Alert(place) if self.rules[place].schedule.is_due(now) => {
+                    let happened = self.alert(place, now, &mut missed);
+                    if !happened.is_empty() {
+                        all.insert(place, happened);
+                    }
+                }
+                Place::Record(place) if self.recorders[place].schedule.is_due(now) => {
+                    self.derive(place, now, derived, &mut missed);
+                }
+                _ => {}
             }
         }
         for name in missed {
             self.recent.learn(&self.store, &name);
         }
         all
+    }
+
+    /// Evaluates a rule that alerts.
+    fn alert(&mut self, place: usize, now: Now, missed: &mut Vec<String>) -> Happened {
+        let live = &mut self.rules[place];
+        let source = Joined::new(&self.recent, &self.store);
+        let (happened, turn) = live.run(&source, now, self.pace.limits);
+        missed.append(&mut source.missed());
+        self.figures.evaluations += 1;
+        self.figures.failures += u64::from(live.failure.is_some());
+        if turn != Turn::Same {
+            let (name, failure) = (live.rule.name().to_owned(), live.failure.clone());
+            self.queue.tell_of_rule(&live.rule, failure.as_deref(), &self.recipients, now.wall_ms);
+            self.turned(name, failure, now);
+        }
+        happened
+    }
+
+    /// Evaluates a rule that records. Those after it see what it has recorded.
+    fn derive(&mut self, place: usize, now: Now, derived: &mut Derived, missed: &mut Vec<String>) {
+        let recorder = &mut self.recorders[place];
+        let source = Joined::new(&self.recent, &self.store);
+        let (touched, turn) = recorder.run(&source, now, self.pace.limits, derived);
+        missed.append(&mut source.missed());
+        self.figures.evaluations += 1;
+        self.figures.failures += u64::from(recorder.failure.is_some());
+        if turn != Turn::Same {
+            let (name, failure) = (recorder.name().to_owned(), recorder.failure.clone());
+            self.turned(name, failure, now);
+        }
+        self.recent.add(now.at_ms, touched.into_iter().filter_map(|number| derived.sample(number)));
+    }
+
+    /// Keeps for the store that a rule has begun to fail, or works again.
+    fn turned(&mut self, rule: String, failure: Option<String>, now: Now) {
+        let kind = if failure.is_some() { "rule_failed" } else { "rule_works" };
+        let text = failure.unwrap_or_else(|| String::from("it works again"));
+        self.queue.entries.push(Entry { at_ms: now.wall_ms, alert: None, rule: Some(rule), kind, event: None, text });
     }
 
     /// Draws from what the alerts are now who is told what.
@@ -367,7 +478,11 @@ impl Engine {
     /// In how many milliseconds the next rule is due, seen from an instant of the steady clock; `None` if the next flush
     /// comes early enough.
     pub(crate) fn due_in_ms(&self, steady_ms: u64) -> Option<u64> {
-        let soonest = || self.rules.iter().map(|live| live.due_in_ms(steady_ms)).min();
+        let schedules = || {
+            let recording = self.recorders.iter().map(|recorder| &recorder.schedule);
+            self.rules.iter().map(|live| &live.schedule).chain(recording)
+        };
+        let soonest = || schedules().map(|schedule| schedule.due_in_ms(steady_ms)).min();
         if self.is_faster { soonest() } else { None }
     }
 
@@ -473,21 +588,6 @@ impl Engine {
     pub(crate) const fn figures(&self) -> Figures {
         self.figures
     }
-}
-
-/// The samples in memory that these rules need.
-fn recent(rules: &[Live], service: &str, store: &StoreSource, moment: Moment) -> Recent {
-    let reaches = rules.iter().map(Live::reach).collect::<Vec<_>>();
-    let span = reaches.iter().filter_map(|reach| reach.back).max().unwrap_or(0).clamp(LOOKBACK_MS, LONGEST_SPAN_MS);
-    let mut names: Vec<String> = reaches.into_iter().filter_map(|reach| reach.names).flatten().collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut recent = Recent::new(service, names.iter().cloned(), span, moment.wall_ms);
-    for name in &names {
-        // What cannot be read now is asked of the store when it is needed.
-        let _ = recent.remember(store, name, true);
-    }
-    recent
 }
 
 /// The silence that an alert is under, if there is one.

@@ -8,6 +8,8 @@ use std::{
 
 use monitor_core::Sample;
 
+mod recording;
+
 use super::*;
 use crate::{
     notify::{Kind, Severity, outbox},
@@ -22,10 +24,13 @@ const START: i64 = 1_700_002_800_000;
 struct Rig {
     _folder: tempfile::TempDir,
     path: PathBuf,
+    /// Groups that come before the rules.
+    groups: Vec<Group>,
     rules: Vec<Rule>,
     registry: Registry,
     wall_ms: i64,
     steady_ms: u64,
+    derived: Derived,
     running: Option<(Writer, Engine)>,
 }
 
@@ -36,10 +41,12 @@ impl Rig {
         let mut rig = Self {
             _folder: folder,
             path,
+            groups: Vec::new(),
             rules: rules.into_iter().collect(),
             registry: Registry::default(),
             wall_ms: START,
             steady_ms: 0,
+            derived: Derived::new(1_000),
             running: None,
         };
         rig.start();
@@ -58,10 +65,17 @@ impl Rig {
         self.registry = Registry::default();
         self.steady_ms = 0;
         let mut writer = Writer::open(&self.path, settings, self.wall_ms * 1_000).unwrap();
+        self.derived = Derived::new(1_000);
+        let engine = self.engine(&mut writer);
+        self.running = Some((writer, engine));
+    }
+
+    fn engine(&self, writer: &mut Writer) -> Engine {
         let store = Store::open_read_only(&self.path).unwrap().promql_source();
         let recipient = |name: &str| Recipient { name: name.to_owned(), least: Severity::Low };
         let settings = Settings {
-            rules: self.rules.clone(),
+            groups: self.groups.iter().cloned().chain([Group::of_rules("test", self.rules.clone())]).collect(),
+            objectives: false,
             every: Some(Duration::from_secs(1)),
             flush_every: Duration::from_secs(1),
             recipients: vec![recipient("ops")],
@@ -71,8 +85,7 @@ impl Rig {
         };
         let connection = writer.connection().unwrap();
         outbox::create(connection).unwrap();
-        let engine = Engine::open(settings, connection, store, self.moment()).unwrap();
-        self.running = Some((writer, engine));
+        Engine::open(settings, connection, store, self.moment()).unwrap()
     }
 
     fn moment(&self) -> Moment {
@@ -93,11 +106,13 @@ impl Rig {
         let (at_us, moment) = (self.wall_ms * 1_000, self.moment());
         let (writer, engine) = self.running.as_mut().unwrap();
         let registry = &self.registry;
-        let samples = || {
+        let recorded = || {
             let samples = registry.samples();
             samples.map(|(index, key, value, changed)| Origin::App.sample(Sample { index, key, value, changed }))
         };
-        engine.flush(moment, writer.connection().map(|connection| &*connection), samples());
+        let derived = &mut self.derived;
+        engine.flush(moment, writer.connection().map(|connection| &*connection), recorded(), derived);
+        let samples = || recorded().chain(derived.samples());
         let is_unsaved = engine.is_unsaved(writer.generation(), false);
         let is_durable = engine.is_durable();
         let mut write = |transaction: &Transaction<'_>, generation| {
@@ -112,6 +127,7 @@ impl Rig {
             engine.committed(writer.generation(), false);
         }
         engine.delivered();
+        self.derived.delivered();
         self.registry.delivered();
         true
     }
