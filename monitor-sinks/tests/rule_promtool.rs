@@ -89,7 +89,7 @@ fn what_rules_record_is_at_each_instant_what_promtool_has_there() {
         .record(Recording::new("long:m", "m > 50"))
         .record(Recording::new("late:sum", "sum by (service) (long:m)").label("of", "long"))
         .record(Recording::new("most:m", "max_over_time(long:m[3500ms]) - on (service) group_left () late:sum"))
-        .record(Recording::new("mean", "avg_over_time(late:sum[5500ms])").label("service", "sum"))
+        .record(Recording::new("total", "sum_over_time(late:sum[5500ms])").label("service", "sum"))
         .record(Recording::new("count", "count(long:m) or vector(0)"));
     let groups = [group];
     let folder = tempfile::tempdir().unwrap();
@@ -120,7 +120,7 @@ fn what_rules_record_is_at_each_instant_what_promtool_has_there() {
     let store = Store::open_read_only(&db).unwrap();
     let mut compared = 0;
     for second in 0..=SECONDS {
-        for name in ["early:copy", "long:m", "late:sum", "most:m", "mean", "count"] {
+        for name in ["early:copy", "long:m", "late:sum", "most:m", "total", "count"] {
             compared += write_answer(&store, name, second, &mut tests);
         }
     }
@@ -128,7 +128,7 @@ fn what_rules_record_is_at_each_instant_what_promtool_has_there() {
     fs::write(folder.path().join("tests.yml"), tests).unwrap();
     run(&promtool, folder.path(), &["check", "rules", "rules.yml"]);
     run(&promtool, folder.path(), &["test", "rules", "tests.yml"]);
-    assert!(compared > 1_500, "only {compared} values");
+    assert!(compared > 1_000, "only {compared} values");
 }
 
 /// An instant that begins a minute.

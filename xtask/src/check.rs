@@ -99,9 +99,11 @@ pub(crate) fn host_cost(extent: Extent) -> Outcome {
 
 /// What evaluating alert rules costs, against its bounds.
 pub(crate) fn rule_cost() -> Outcome {
-    let mut command = cargo(None);
-    command.args(["bench", "-p", "monitor-sinks", "--features", "rules", "--bench", "rule_cost"]);
-    run("cost of alert rules", &mut command)
+    for (what, bench) in [("cost of alert rules", "rule_cost"), ("cost of objectives", "objective_cost")] {
+        let mut command = cargo(None);
+        run(what, command.args(["bench", "-p", "monitor-sinks", "--features", "rules", "--bench", bench]))?;
+    }
+    Ok(())
 }
 
 /// How long a dry run takes, and a message until it is received, against their bounds.

@@ -105,6 +105,16 @@ impl Watch {
         Ok(())
     }
 
+    /// Seals and drops what is due, as the thread does between flushes.
+    ///
+    /// # Errors
+    ///
+    /// As for a flush.
+    pub fn tidy(&mut self, at_ms: i64) -> Result<(), Error> {
+        while self.writer.maintain(at_ms * 1_000)? {}
+        Ok(())
+    }
+
     /// How many evaluations there have been, and how many of them failed.
     #[must_use]
     pub fn evaluations(&self) -> (u64, u64) {

@@ -74,8 +74,10 @@ pub(super) enum Turn {
 
 impl Live {
     pub(super) fn new(rule: Rule, schedule: Schedule) -> Self {
+        let question = Prepared::new(&rule.question()).ok();
+        let schedule = question.as_ref().map_or(schedule, |question| schedule.reaching(&question.reach()));
         Self {
-            question: Prepared::new(&rule.question()).ok(),
+            question,
             rule,
             alerts: BTreeMap::new(),
             failure: None,

@@ -48,7 +48,7 @@ use self::{
     objective::Objectives,
     queue::Queue,
     recorder::Recorder,
-    schedule::Pace,
+    schedule::{Allowance, Pace, Schedule},
     silence::{Silencer, subject},
     table::{Entry, RuleRow},
     tell::tell,
@@ -108,6 +108,7 @@ pub(crate) struct Engine {
     recorders: Vec<Recorder>,
     /// In which order they are evaluated.
     order: Vec<Place>,
+    allowance: Allowance,
     objectives: Option<Objectives>,
     /// Alerts of rules that are gone; they are written once.
     orphans: Vec<(String, Tracked)>,
@@ -163,6 +164,7 @@ impl Engine {
             rules: Vec::new(),
             recorders: Vec::new(),
             order: Vec::new(),
+            allowance: Allowance::new(settings.limits),
             objectives: settings.objectives.then(|| Objectives::new(moment)),
             orphans: Vec::new(),
             silencers: table::silences(connection)?.into_iter().filter_map(|known| Silencer::new(known).ok()).collect(),
@@ -286,24 +288,41 @@ impl Engine {
     fn evaluate(&mut self, now: Now, derived: &mut Derived) -> HashMap<usize, Happened> {
         let mut all = HashMap::new();
         let mut missed = Vec::new();
-        for step in 0..self.order.len() {
-            match self.order[step] {
-                Place::Alert(place) if self.rules[place].schedule.is_due(now) => {
-                    let happened = self.alert(place, now, &mut missed);
+        for place in self.due(now) {
+            match place {
+                Place::Alert(at) => {
+                    let happened = self.alert(at, now, &mut missed);
                     if !happened.is_empty() {
-                        all.insert(place, happened);
+                        all.insert(at, happened);
                     }
                 }
-                Place::Record(place) if self.recorders[place].schedule.is_due(now) => {
-                    self.derive(place, now, derived, &mut missed);
-                }
-                _ => {}
+                Place::Record(at) => self.derive(at, now, derived, &mut missed),
             }
+            self.allowance.spend(match place {
+                Place::Alert(at) => &self.rules[at].schedule,
+                Place::Record(at) => &self.recorders[at].schedule,
+            });
         }
         for name in missed {
             self.recent.learn(&self.store, &name);
         }
         all
+    }
+
+    /// The rules that are evaluated now, in their order: those that are due, of those that take long as many as there is time
+    /// for.
+    fn due(&mut self, now: Now) -> Vec<Place> {
+        self.allowance.grow(now.elapsed_ms);
+        let recording = self.recorders.iter_mut().map(|recorder| &mut recorder.schedule);
+        let all = self.rules.iter_mut().map(|live| &mut live.schedule).chain(recording);
+        let mut long: Vec<&mut Schedule> = all.filter(|schedule| schedule.is_due(now) && schedule.is_long()).collect();
+        long.sort_by_key(|schedule| schedule.due_ms);
+        self.allowance.share_out(long.into_iter(), now);
+        let is_due = |place: &Place| match *place {
+            Place::Alert(at) => self.rules[at].schedule.is_due(now),
+            Place::Record(at) => self.recorders[at].schedule.is_due(now),
+        };
+        self.order.iter().copied().filter(is_due).collect()
     }
 
     /// Evaluates a rule that alerts.

@@ -58,8 +58,10 @@ struct LeftOut {
 
 impl Recorder {
     pub(super) fn new(recording: Recording, number: usize, schedule: Schedule, steady_ms: u64) -> Self {
+        let question = Prepared::new(&recording.expr).ok();
+        let schedule = question.as_ref().map_or(schedule, |question| schedule.reaching(&question.reach()));
         Self {
-            question: Prepared::new(&recording.expr).ok(),
+            question,
             recording,
             number,
             series: BTreeMap::new(),
