@@ -27,7 +27,7 @@ pub use monitor_core::{
     CountValue, Counter, CounterHandle, Distribution, ErrorKind, Figures, Gauge, GaugeHandle, Histogram,
     HistogramHandle, MetricBuilder, MetricError, MetricKind, Mode, Number, Objective, Sample, SampleValue, SeriesKey,
     SiteInfo, SlowCall, Timer, TimerHandle, TimerSpan, Value, counter, gauge, histogram, series_limit, set,
-    set_series_limit, set_total_series_limit, sites, timer, total_series_limit,
+    set_series_limit, set_total_series_limit, site_count, sites, timer, total_series_limit,
 };
 pub use monitor_macros::{ErrorKind, monitored};
 #[cfg(feature = "http")]

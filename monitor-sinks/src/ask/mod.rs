@@ -371,7 +371,7 @@ fn known(
 }
 
 /// Whether a name stands for other metrics where none is called so.
-#[cfg_attr(not(feature = "rules"), allow(dead_code, reason = "only rules ask"))]
+#[allow(dead_code, reason = "nobody asks without the feature `rules`")]
 pub(crate) fn is_short_name(name: &str) -> bool {
     Alias::find(name).is_some()
 }

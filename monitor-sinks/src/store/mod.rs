@@ -30,6 +30,7 @@ mod build;
 mod check;
 mod checkpoint;
 pub(crate) mod chunk;
+#[cfg_attr(not(feature = "rules"), allow(dead_code, reason = "only rules derive series"))]
 mod derived;
 mod entry;
 mod files;
@@ -84,12 +85,14 @@ pub use self::{
 
 #[cfg(feature = "rules")]
 pub(crate) use self::beside::open as open_beside_writer;
+#[cfg(feature = "rules")]
+pub(crate) use self::derived::Refused;
 #[cfg(feature = "promql")]
 pub(crate) use self::flushes::Flush;
 pub(crate) use self::{
     back::Back,
     backfill::{Backfill, Known, Stretch},
-    derived::{Derived, Refused},
+    derived::Derived,
     entry::{Encoded, Entry, Span},
     imported::{Owned, Told, is_imported},
     line::Line,
