@@ -276,6 +276,19 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
         ),
         ("rule_files = 'none.yml'\n", "1:14: cannot read "),
         ("rule_files = 'no*.yml'\n", "1:14: `no*.yml` names no file in "),
+        ("objectives = 'yes'\n", "1:14: `objectives` must be true or false, not a text"),
+        ("rule = 5\n", "1:8: `rule` must be a list of tables; write [[rule]], not a whole number"),
+        ("a = \n", "1:5: "),
+        ("[store]\n[store]\n", "2:2: duplicate key"),
+    ] {
+        let found = mistakes(text);
+        assert!(found[0].starts_with(wanted), "{text}\nwanted {wanted}\nfound  {found:#?}");
+    }
+}
+
+#[test]
+fn mistakes_of_rules_that_record_are_told_at_their_places() {
+    for (text, wanted) in [
         ("[[record]]\nrecord = 'a:b'\n", "1:1: the record `a:b` has no `expr`; add one, such as expr = \"sum("),
         (
             "[[record]]\nrecord = 'a:b'\nexpr = 'sum(raet(x[5m]))'\n",
@@ -295,10 +308,6 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
             "[[record]]\nrecord = 'a:b'\nexpr = 'x'\n[[record]]\nrecord = 'a:b'\nexpr = 'x'\n",
             "5:10: the record `a:b` is there twice; take one out",
         ),
-        ("objectives = 'yes'\n", "1:14: `objectives` must be true or false, not a text"),
-        ("rule = 5\n", "1:8: `rule` must be a list of tables; write [[rule]], not a whole number"),
-        ("a = \n", "1:5: "),
-        ("[store]\n[store]\n", "2:2: duplicate key"),
     ] {
         let found = mistakes(text);
         assert!(found[0].starts_with(wanted), "{text}\nwanted {wanted}\nfound  {found:#?}");

@@ -175,11 +175,11 @@ impl Recording {
     ///
     /// If the expression has no answer or one of histograms, or two series would have the same labels.
     pub fn evaluate(&self, source: &dyn Source, at_ms: i64) -> Result<Vec<(Labels, f64)>, Error> {
-        self.ask(Query::new(source, &self.expr), at_ms)
+        self.ask(&Query::new(source, &self.expr), at_ms)
     }
 
     /// As [`evaluate`](Self::evaluate), with the question to the expression as it was read before.
-    pub(super) fn ask(&self, question: Query<'_>, at_ms: i64) -> Result<Vec<(Labels, f64)>, Error> {
+    pub(super) fn ask(&self, question: &Query<'_>, at_ms: i64) -> Result<Vec<(Labels, f64)>, Error> {
         let wrong = |message: String| Error::rule(&self.record, message);
         let answer = question.at(at_ms).map_err(|error| wrong(error.to_string()))?;
         if let Data::Vector(elements) = answer.data()

@@ -51,7 +51,9 @@ impl Engine {
         let Some(objectives) = &mut self.objectives else { return };
         let is_over = moment.steady_ms.saturating_sub(objectives.begun_ms) >= PATIENCE_MS;
         let late = if is_over { std::mem::take(&mut objectives.waiting) } else { Vec::new() };
-        late.into_iter().for_each(|(rule, alert)| self.end_orphan(rule, alert, moment.wall_ms));
+        for (rule, alert) in late {
+            self.end_orphan(rule, alert, moment.wall_ms);
+        }
         let sites = monitor_core::site_count();
         if let Some(objectives) = &mut self.objectives
             && std::mem::replace(&mut objectives.sites, sites) != sites
@@ -80,7 +82,9 @@ impl Engine {
             let reaches = self.rules[alerting..].iter().map(Live::reach);
             let reaches = reaches.chain(self.recorders[recording..].iter().map(Recorder::reach));
             let names: BTreeSet<String> = reaches.filter_map(|reach| reach.names).flatten().collect();
-            names.iter().for_each(|name| self.recent.learn(&self.store, name));
+            for name in &names {
+                self.recent.learn(&self.store, name);
+            }
             (alerting..self.rules.len()).for_each(|place| self.take_back(place));
         }
     }

@@ -116,7 +116,7 @@ impl Recorder {
         let question = self.question.as_ref().ok_or_else(|| Error::rule(self.name(), "it has no expression"))?;
         let question = question.ask(source);
         let question = if let Some(by) = begun.checked_add(DEADLINE) { question.deadline(by) } else { question };
-        self.recording.ask(question, at_ms)
+        self.recording.ask(&question, at_ms)
     }
 
     /// Sets the series of a result, and ends those that are not in it any more.
