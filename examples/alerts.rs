@@ -1,6 +1,6 @@
-//! Alerts: a queue that grows too long, is told of at two severities, and drains again.
+//! Alerts: a queue that grows too long, is told of at two severities, and drains again; and a function that breaks its promise.
 //!
-//! A rule is evaluated at each flush. Its alert fires once the queue has been too long for a second, grows worse, and ends
+//! A rule is evaluated at each flush, the one that records before those that alert. Its alert fires once the queue has been too long for a second, grows worse, and ends
 //! when it is short again; a silence keeps messages of another rule back. What is told goes to two channels: one of
 //! `monitored`, which writes JSON to standard error, and one of this program.
 //!
@@ -14,7 +14,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use monitored::notify::{Channel, Message, Receipt, Refusal, Severity, Stderr};
 use monitored::prelude::*;
-use monitored::rule::{Comparison, Level, Rule};
+use monitored::promql::Data;
+use monitored::rule::{Comparison, Level, Recording, Rule};
 
 /// A channel of this program's own: whatever can take a text.
 struct Console;
@@ -24,6 +25,12 @@ impl Channel for Console {
         println!("      ** {} ({}, incident {})", message.title, message.kind, message.incident);
         Ok(Receipt::new("printed"))
     }
+}
+
+/// One delivery in a hundred may fail.
+#[monitored(objective(errors = 1))]
+fn deliver(order: u32) -> Result<(), String> {
+    if order.is_multiple_of(3) { Err(format!("nobody opens the door to order {order}")) } else { Ok(()) }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -39,7 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .service("shop")
         .sqlite(folder.path().join("metrics.db"))
         .flush_every(Duration::from_millis(250))
+        .record(Recording::new("shop:orders:most", "max_over_time(queue_length[1m])"))
         .rules([long_queue, idle])
+        .objectives()
         .channel("console", Console)
         .channel("log", Stderr::new().min_severity(Severity::Critical))
         .start()?;
@@ -55,6 +64,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         for alert in monitor.alerts()? {
             let severity = alert.severity.map(|severity| format!(", {severity}")).unwrap_or_default();
             println!("     {}: {}{severity}", alert.rule, alert.lifecycle);
+        }
+    }
+
+    (1..=30).for_each(|order| drop(deliver(order)));
+    monitor.flush()?;
+    for what in ["shop:orders:most", "function_objective_budget_left:ratio"] {
+        if let Data::Vector(elements) = monitor.promql(what).newest()?.data() {
+            elements.iter().for_each(|element| println!("{} is {:?}", element.labels, element.value.as_float()));
         }
     }
 

@@ -64,6 +64,8 @@ fn files_of_both_kinds_are_checked_and_all_their_mistakes_are_told() {
     let both = write(folder.path(), "both.toml", &format!("rule_files = 'rules.yml'\n{GOOD}\n{record}"));
     let text = printed(&monitor(&["rules", "check", &both]));
     assert!(text.contains("both.toml: sound; 2 rules that alert, 2 that record"), "{text}");
+    let text = printed(&monitor(&["rules", "export", "--config", &both]));
+    assert_eq!(text.matches("record: queue:max").count(), 2, "{text}");
 
     let bad = write(folder.path(), "bad.toml", &GOOD.replace("clear", "claer").replace("'mail']", "'mial']"));
     let output = monitor(&["rules", "check", &bad, &yaml]);

@@ -191,6 +191,19 @@ fn what_was_recorded_before_a_restart_is_there_for_windows_after_it() {
 }
 
 #[test]
+fn what_does_not_change_is_not_written_again_before_the_next_minute() {
+    let mut rig = Rig::of_groups([Group::new("g").record(Recording::new("one", "vector(1)"))]);
+    assert!(rig.tick());
+    let newest = |rig: &Rig| rig.store().promql_source().newest().unwrap();
+    let written = newest(&rig);
+    (0..50).for_each(|_| assert!(rig.tick()));
+    assert_eq!(newest(&rig), written);
+    (0..15).for_each(|_| assert!(rig.tick()));
+    assert!(newest(&rig) > written);
+    assert_eq!(rig.answer("one"), r#"{__name__="one"} 1"#);
+}
+
+#[test]
 fn an_objective_that_is_broken_spends_its_budget_and_alerts() {
     let objective = Objective::new(99.0).errors(1.0);
     let mut rig = Rig::of_groups([objective_group(None, "etl", "parse", objective)]);
