@@ -2,12 +2,10 @@
 //!
 //! A function is called ten times a second and fails every five minutes, with a flush each second. Measured is an evaluation
 //! of the whole group: what is left of the budget, and the alert over windows of up to three days. They are evaluated
-//! once a minute. The least and the median are printed, and the median is judged: it has 300 ms, half a percent of a core.
+//! once a minute, in time of the processor where the system tells it (else of the wall). The least and the median are
+//! printed, and the median is judged: it has 120 ms, a fifth of a percent of a core.
 
-use std::{
-    ops::RangeInclusive,
-    time::{Duration, Instant},
-};
+use std::{ops::RangeInclusive, time::Duration};
 
 use monitor_core::{MetricKind, Number, Objective, Sample, SeriesKey, Value};
 use monitor_sinks::rule::{bench::Watch, objective_group};
@@ -18,7 +16,7 @@ const START: i64 = 1_700_002_800_000;
 const DAY: i64 = 86_400;
 const MEASURED: i64 = 610;
 
-const MOST: Duration = Duration::from_millis(300);
+const MOST: Duration = Duration::from_millis(120);
 
 fn main() -> std::process::ExitCode {
     let folder = tempfile::tempdir().expect("a folder");
@@ -50,15 +48,28 @@ fn flushes(watch: &mut Watch, keys: &[SeriesKey], seconds: RangeInclusive<i64>) 
                 Sample { index, key, value, changed: fresh > 0 }
             })
         };
-        let begun = Instant::now();
+        let begun = busy();
         watch.evaluate(START + second * 1_000, samples());
-        costs.push(begun.elapsed());
+        costs.push(busy().saturating_sub(begun));
         watch.store(START + second * 1_000, samples).expect("a flush");
         if second % 300 == 0 {
             watch.tidy(START + second * 1_000).expect("upkeep");
         }
     }
     costs
+}
+
+/// How long this thread has been at work.
+#[cfg(target_os = "linux")]
+fn busy() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn busy() -> Duration {
+    static BEGUN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    BEGUN.elapsed()
 }
 
 fn key(outcome: &str) -> SeriesKey {

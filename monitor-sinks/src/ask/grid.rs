@@ -74,13 +74,18 @@ pub(super) struct Laying {
 
 impl Grid {
     /// Reads when there were flushes that samples in `window` depend on, and windows where flushes are not kept for so long.
-    pub(super) fn read(reader: &Reader, window: Window) -> Result<Self, Error> {
+    ///
+    /// Before `exact_since` windows do, wherever there are some.
+    pub(super) fn read(reader: &Reader, window: Window, exact_since: i64) -> Result<Self, Error> {
         // A window that reaches beyond the end may bear the value at the end.
         let reach = Window {
             after: window.after.saturating_sub(HELD_US),
             until: Tier::Hours.window_end(window.until).max(window.until),
         };
-        let mut flushes = reader.flushes(reach)?;
+        let mut flushes = Vec::new();
+        for (stretch, coarsest) in stretches(reach, exact_since) {
+            flushes.append(&mut reader.flushes(stretch, coarsest)?);
+        }
         let needed = flushes.partition_point(|flush| flush.ts < window.until);
         let end = flushes.get(needed).map_or(i64::MIN, |flush| flush.ts);
         flushes.truncate(flushes.partition_point(|flush| flush.ts <= end).max(needed));
@@ -274,6 +279,14 @@ impl Mark {
     fn share(self, at: i64) -> f64 {
         (at - self.after) as f64 / (self.until - self.after) as f64
     }
+}
+
+/// The parts of a window for which windows of five minutes do, and for which they do not, in the order of time.
+pub(super) fn stretches(window: Window, exact_since: i64) -> impl Iterator<Item = (Window, Tier)> {
+    let border = exact_since.clamp(window.after, window.until.max(window.after));
+    let (before, since) = (Window { until: border, ..window }, Window { after: border, ..window });
+    let both = [(before, Tier::Minutes), (since, Tier::Raw)];
+    both.into_iter().filter(|(stretch, _)| stretch.after < stretch.until)
 }
 
 /// When a recording began: its name says so. Of an import nothing is known.

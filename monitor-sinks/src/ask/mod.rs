@@ -65,6 +65,9 @@ pub struct StoreSource {
     store: Store,
     /// The recording that goes on, where it is to be asked as well.
     live: Option<Live>,
+    /// For how long before the end of a question single flushes are wanted, in milliseconds; windows of five minutes do for
+    /// what was before.
+    exact_ms: i64,
 }
 
 /// A question in PromQL to a store; see [`Store::promql`].
@@ -80,6 +83,8 @@ pub struct Question {
 struct Asked {
     reader: Reader,
     now: Option<Now>,
+    /// Before it, windows do.
+    exact_since: i64,
     wanted: Vec<Wanted>,
     /// What the selector names, if that is no metric.
     alias: Option<&'static Alias>,
@@ -119,7 +124,7 @@ impl Store {
     /// The store as a source of series, for [`promql::Query`] with limits of its own.
     #[must_use]
     pub fn promql_source(&self) -> StoreSource {
-        StoreSource { store: self.clone(), live: None }
+        StoreSource { store: self.clone(), live: None, exact_ms: i64::MAX }
     }
 }
 
@@ -127,6 +132,12 @@ impl StoreSource {
     /// With what a recording has not stored yet.
     pub(crate) fn with_live(self, live: Live) -> Self {
         Self { live: Some(live), ..self }
+    }
+
+    /// The same, of which windows of five minutes do for what is longer than `exact_ms` before the end of a question.
+    #[allow(dead_code, reason = "only rules ask so")]
+    pub(crate) fn rough_before(&self, exact_ms: i64) -> Self {
+        Self { exact_ms, ..self.clone() }
     }
 }
 
@@ -237,7 +248,8 @@ impl StoreSource {
         let alias = select.name().filter(|_| wanted.is_empty()).and_then(Alias::find);
         // Whether the edges of a histogram are asked for is seen once there are some.
         wanted.retain(|wanted| wanted.part == Part::Buckets || select.wants(&wanted.labels));
-        Ok(Asked { reader, now, wanted, alias })
+        let exact_since = select.to.saturating_sub(self.exact_ms).saturating_mul(1_000);
+        Ok(Asked { reader, now, exact_since, wanted, alias })
     }
 }
 
@@ -247,7 +259,7 @@ impl Asked {
             if select.wants(series.labels()) { give(series) } else { ControlFlow::Continue(()) }
         };
         let Some(alias) = self.alias else {
-            return read::read(&self.reader, select, self.now.as_ref(), self.wanted, &mut give);
+            return read::read(&self.reader, select, self.now.as_ref(), self.exact_since, self.wanted, &mut give);
         };
         let _ = short::series(&self.reader, select, alias)?.into_iter().try_for_each(give);
         Ok(())

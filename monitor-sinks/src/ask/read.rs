@@ -11,7 +11,7 @@ use monitor_core::MetricKind;
 use super::{
     bucket::Sums,
     classic::Octaves,
-    grid::{Grid, HELD_US},
+    grid::{Grid, HELD_US, stretches},
     histogram::{Edges, Histograms},
     now::Now,
     sample::Teller,
@@ -61,17 +61,20 @@ struct Reading<'a> {
     select: &'a Select<'a>,
     now: Option<&'a Now>,
     window: Window,
+    /// Before it, windows of five minutes do.
+    exact_since: i64,
     grid: Grid,
     /// The edges of classic buckets, if these are wanted.
     octaves: Octaves,
 }
 
 /// Gives the samples of each series in the window of a selection, until `give` breaks or it is too late; with the values
-/// of a moment at the end, if there is one.
+/// of a moment at the end, if there is one. What lies before `exact_since` may come from windows of five minutes.
 pub(super) fn read(
     reader: &Reader,
     select: &Select<'_>,
     now: Option<&Now>,
+    exact_since: i64,
     mut wanted: Vec<Wanted>,
     give: &mut dyn FnMut(Series) -> ControlFlow<()>,
 ) -> Result<(), Error> {
@@ -80,11 +83,11 @@ pub(super) fn read(
     }
     wanted.sort_by_key(|wanted| is_plain(&wanted.stored));
     let window = window_of(select, now);
-    let grid = Grid::read(reader, window)?;
+    let grid = Grid::read(reader, window, exact_since)?;
     tell(select, grid.tier());
     let lasting = wanted.partition_point(|wanted| !is_plain(&wanted.stored));
     let (histogram, number) = (grid.len() * HISTOGRAM, grid.len());
-    let mut reading = Reading { reader, select, now, window, grid, octaves: Octaves::default() };
+    let mut reading = Reading { reader, select, now, window, exact_since, grid, octaves: Octaves::default() };
     if wanted[0].part == Part::Buckets {
         reading.octaves = reading.octaves(&wanted)?;
     }
@@ -146,20 +149,22 @@ impl Reading<'_> {
                 .map(|(before, wanted)| Teller::of_histograms(Histograms::new(wanted.part, edges, run, before)))
                 .collect()
         };
-        self.walk(batch, self.reach(), (Detail::Lines, Tier::Raw), &mut |found| match found {
-            Found::Line { place, run, line } => {
-                if let Err(reason) = tellers[place].line(&self.grid, run, line) {
-                    self.warn(&Warning::new(line.times[0], reason));
+        for (stretch, coarsest) in stretches(self.reach(), self.exact_since) {
+            self.walk(batch, stretch, (Detail::Lines, coarsest), &mut |found| match found {
+                Found::Line { place, run, line } => {
+                    if let Err(reason) = tellers[place].line(&self.grid, run, line) {
+                        self.warn(&Warning::new(line.times[0], reason));
+                    }
                 }
-            }
-            Found::Entry { place, ts, run, entry } => {
-                if let Err(reason) = tellers[place].entry(&self.grid, ts, run, entry) {
-                    self.warn(&Warning::new(ts, reason));
+                Found::Entry { place, ts, run, entry } => {
+                    if let Err(reason) = tellers[place].entry(&self.grid, ts, run, entry) {
+                        self.warn(&Warning::new(ts, reason));
+                    }
                 }
-            }
-            Found::Damaged(warning) => self.warn(&warning),
-            Found::Tier(_) | Found::Flush { .. } => {}
-        })?;
+                Found::Damaged(warning) => self.warn(&warning),
+                Found::Tier(_) | Found::Flush { .. } => {}
+            })?;
+        }
         let stored = self.stored(batch)?;
         for ((teller, wanted), stored) in tellers.into_iter().zip(batch).zip(stored) {
             let mut series = teller.finish(&self.grid, Series::new(wanted.labels.clone()));

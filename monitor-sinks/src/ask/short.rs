@@ -55,7 +55,7 @@ pub(super) fn shaped(
 
 fn collect(reader: &Reader, select: &Select<'_>, wanted: Vec<Wanted>) -> Result<Vec<Series>, Error> {
     let mut found = Vec::new();
-    read(reader, select, None, wanted, &mut |series| {
+    read(reader, select, None, i64::MIN, wanted, &mut |series| {
         found.push(series);
         ControlFlow::Continue(())
     })?;

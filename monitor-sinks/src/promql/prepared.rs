@@ -42,6 +42,12 @@ impl Prepared {
         query
     }
 
+    /// Whether all that it reads are increases and rates over ranges up to the instant of the question. Of a long range
+    /// what lies in between does not matter to these.
+    pub(crate) fn is_of_increases(&self) -> bool {
+        is_of_increases(&self.expr)
+    }
+
     /// What it needs.
     pub(crate) fn reach(&self) -> Reach {
         let mut reach = Reach { names: Some(Vec::new()), back: Some(0) };
@@ -84,6 +90,17 @@ impl Reach {
     }
 }
 
+fn is_of_increases(expr: &Expr) -> bool {
+    let is_plain = |selector: &Selector| selector.at.is_none() && millis(&selector.offset) == Some(0);
+    match &expr.kind {
+        Kind::Call { function, arguments } if matches!(function.name, "increase" | "rate") => {
+            arguments.iter().all(|range| matches!(&range.kind, Kind::Range { selector, .. } if is_plain(selector)))
+        }
+        Kind::Selector(_) | Kind::Range { .. } | Kind::Subquery { .. } => false,
+        kind => kind.children().all(is_of_increases),
+    }
+}
+
 /// A length in a question at an instant.
 fn millis(length: &Length) -> Option<i64> {
     length.millis(QueryLengths { step: 0, range: 0 }).ok()
@@ -96,6 +113,18 @@ mod tests {
     fn reach(text: &str) -> (Option<Vec<String>>, Option<i64>) {
         let Reach { names, back } = Prepared::new(text).unwrap().reach();
         (names, back)
+    }
+
+    #[test]
+    fn what_reads_increases_only_is_known() {
+        let is_so = |text: &str| Prepared::new(text).unwrap().is_of_increases();
+        for text in ["rate(x[5m])", "1 - (sum(increase(x[3d])) or vector(0)) / (sum(increase(y[3d])) > 0)"] {
+            assert!(is_so(text), "{text}");
+        }
+        for text in ["x", "rate(x[5m]) + x", "rate(x[5m] offset 1h)", "increase(x[1d] @ 100)", "max_over_time(x[1d])"] {
+            assert!(!is_so(text), "{text}");
+        }
+        assert!(!is_so("max_over_time(rate(x[5m])[1d:1m])"));
     }
 
     #[test]

@@ -28,18 +28,18 @@ pub(crate) struct Flush {
 
 impl Reader {
     /// The flushes in `window`, by time; of one time, in the order of the recordings. They are from the finest tier that has
-    /// something.
+    /// something; where there are whole windows of tiers up to `coarsest`, these do.
     ///
     /// Cost: the times of each segment and all unsealed rows in the window, whatever the number of series. What is imported
     /// has no flushes.
-    pub(crate) fn flushes(&self, window: Window) -> Result<Vec<Flush>, Error> {
-        self.at_once(|| load(&self.connection, window).map_err(|error| self.failed(error)))
+    pub(crate) fn flushes(&self, window: Window, coarsest: Tier) -> Result<Vec<Flush>, Error> {
+        self.at_once(|| load(&self.connection, window, coarsest).map_err(|error| self.failed(error)))
     }
 }
 
-fn load(connection: &Connection, window: Window) -> rusqlite::Result<Vec<Flush>> {
+fn load(connection: &Connection, window: Window, coarsest: Tier) -> rusqlite::Result<Vec<Flush>> {
     let mut flushes = Vec::new();
-    for part in parts(connection, window, Tier::Raw)? {
+    for part in parts(connection, window, coarsest)? {
         sealed(connection, part.tier, part.window, &mut flushes)?;
         if part.tier == Tier::Raw {
             unsealed(connection, part.window, &mut flushes)?;

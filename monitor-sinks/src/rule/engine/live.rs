@@ -46,6 +46,8 @@ pub(super) struct Live {
     pub(super) rule: Rule,
     /// Its expression, if it has one.
     question: Option<Prepared>,
+    /// Whether windows of five minutes do for what is long ago.
+    pub(super) is_rough: bool,
     pub(super) alerts: BTreeMap<Labels, Tracked>,
     /// Why it could not be evaluated the last time.
     pub(super) failure: Option<String>,
@@ -77,6 +79,7 @@ impl Live {
         let question = Prepared::new(&rule.question()).ok();
         let schedule = question.as_ref().map_or(schedule, |question| schedule.reaching(&question.reach()));
         Self {
+            is_rough: question.as_ref().is_some_and(Prepared::is_of_increases),
             question,
             rule,
             alerts: BTreeMap::new(),

@@ -75,6 +75,8 @@ use crate::{
 
 /// Windows up to this are kept in memory; longer ones are read from the store, and less often.
 const LONGEST_SPAN_MS: i64 = 900_000;
+/// Of rules that read increases over longer times than this, windows of five minutes do for what lies before.
+const EXACT_MS: i64 = 3_600_000;
 /// PromQL looks back so far for the newest sample.
 const LOOKBACK_MS: i64 = 300_000;
 
@@ -115,6 +117,8 @@ pub(crate) struct Engine {
     silencers: Vec<Silencer>,
     recent: Recent,
     store: StoreSource,
+    /// The same, for rules that read increases over long times.
+    rough: StoreSource,
     clock: Clock,
     /// The last command that was taken.
     commanded: i64,
@@ -169,6 +173,7 @@ impl Engine {
             orphans: Vec::new(),
             silencers: table::silences(connection)?.into_iter().filter_map(|known| Silencer::new(known).ok()).collect(),
             recent: Recent::default(),
+            rough: store.rough_before(EXACT_MS),
             store,
             clock: Clock::new(moment),
             commanded: 0,
@@ -328,7 +333,7 @@ impl Engine {
     /// Evaluates a rule that alerts.
     fn alert(&mut self, place: usize, now: Now, missed: &mut Vec<String>) -> Happened {
         let live = &mut self.rules[place];
-        let source = Joined::new(&self.recent, &self.store);
+        let source = Joined::new(&self.recent, if live.is_rough { &self.rough } else { &self.store });
         let (happened, turn) = live.run(&source, now, self.pace.limits);
         missed.append(&mut source.missed());
         self.figures.evaluations += 1;
@@ -344,7 +349,7 @@ impl Engine {
     /// Evaluates a rule that records. Those after it see what it has recorded.
     fn derive(&mut self, place: usize, now: Now, derived: &mut Derived, missed: &mut Vec<String>) {
         let recorder = &mut self.recorders[place];
-        let source = Joined::new(&self.recent, &self.store);
+        let source = Joined::new(&self.recent, if recorder.is_rough { &self.rough } else { &self.store });
         let (touched, turn) = recorder.run(&source, now, self.pace.limits, derived);
         missed.append(&mut source.missed());
         self.figures.evaluations += 1;

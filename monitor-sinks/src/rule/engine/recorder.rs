@@ -34,6 +34,8 @@ pub(super) struct Recorder {
     number: usize,
     /// Its expression, if it has one.
     question: Option<Prepared>,
+    /// Whether windows of five minutes do for what is long ago.
+    pub(super) is_rough: bool,
     /// The numbers of all series that it has ever recorded, which are bounded.
     series: BTreeMap<Labels, usize>,
     /// Those that were in the last result.
@@ -61,6 +63,7 @@ impl Recorder {
         let question = Prepared::new(&recording.expr).ok();
         let schedule = question.as_ref().map_or(schedule, |question| schedule.reaching(&question.reach()));
         Self {
+            is_rough: question.as_ref().is_some_and(Prepared::is_of_increases),
             question,
             recording,
             number,

@@ -203,6 +203,38 @@ fn what_does_not_change_is_not_written_again_before_the_next_minute() {
     assert_eq!(rig.answer("one"), r#"{__name__="one"} 1"#);
 }
 
+/// Nine hours with a flush every ten seconds, half an hour without the program among them.
+#[test]
+fn increases_over_hours_are_as_good_from_windows() {
+    let mut rig = Rig::of_groups([]);
+    for step in 0..3_000_u64 {
+        if step == 700 {
+            rig.restart(1_800);
+        }
+        rig.registry.count("rows_total", &[], step % 7 + u64::from(step > 1_500) * 20);
+        (rig.wall_ms, rig.steady_ms) = (rig.wall_ms + 9_000, rig.steady_ms + 9_000);
+        assert!(rig.tick());
+        if step % 100 == 0 {
+            let (writer, _) = rig.running.as_mut().unwrap();
+            while writer.maintain(rig.wall_ms * 1_000).unwrap() {}
+        }
+    }
+    let exact = rig.store().promql_source();
+    let rough = exact.rough_before(3_600_000);
+    let ask = |source: &StoreSource, range: &str| {
+        let answer = crate::promql::Query::new(source, format!("sum(increase(rows_total[{range}]))"));
+        let answer = answer.at(rig.wall_ms).unwrap();
+        let crate::promql::Data::Vector(elements) = answer.data() else { panic!("{answer:?}") };
+        (elements[0].value.as_float().unwrap(), answer.infos().iter().any(|info| info.contains("windows of 5 minutes")))
+    };
+    for (range, most) in [("5m", 0.0), ("1h", 0.0), ("2h", 0.01), ("6h", 0.01), ("8h", 0.01), ("1d", 0.01)] {
+        let ((wanted, from_windows), (found, _)) = (ask(&exact, range), ask(&rough, range));
+        assert!(!from_windows, "{range}");
+        assert!((found - wanted).abs() <= wanted * most, "{range}: {found} and not {wanted}");
+    }
+    assert!(ask(&rough, "6h").1, "windows were read");
+}
+
 #[test]
 fn an_objective_that_is_broken_spends_its_budget_and_alerts() {
     let objective = Objective::new(99.0).errors(1.0);
