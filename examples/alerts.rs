@@ -71,7 +71,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     monitor.flush()?;
     for what in ["shop:orders:most", "function_objective_budget_left:ratio"] {
         if let Data::Vector(elements) = monitor.promql(what).newest()?.data() {
-            elements.iter().for_each(|element| println!("{} is {:?}", element.labels, element.value.as_float()));
+            for element in elements {
+                println!("{} is {:?}", element.labels, element.value.as_float());
+            }
         }
     }
 
