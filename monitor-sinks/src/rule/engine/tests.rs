@@ -26,6 +26,7 @@ struct Rig {
     path: PathBuf,
     /// Groups that come before the rules.
     groups: Vec<Group>,
+    objectives: bool,
     rules: Vec<Rule>,
     registry: Registry,
     wall_ms: i64,
@@ -42,6 +43,7 @@ impl Rig {
             _folder: folder,
             path,
             groups: Vec::new(),
+            objectives: false,
             rules: rules.into_iter().collect(),
             registry: Registry::default(),
             wall_ms: START,
@@ -75,7 +77,7 @@ impl Rig {
         let recipient = |name: &str| Recipient { name: name.to_owned(), least: Severity::Low };
         let settings = Settings {
             groups: self.groups.iter().cloned().chain([Group::of_rules("test", self.rules.clone())]).collect(),
-            objectives: false,
+            objectives: self.objectives,
             every: Some(Duration::from_secs(1)),
             flush_every: Duration::from_secs(1),
             recipients: vec![recipient("ops")],

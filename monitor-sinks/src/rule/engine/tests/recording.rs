@@ -262,3 +262,34 @@ fn an_objective_that_is_broken_spends_its_budget_and_alerts() {
     assert_eq!(rig.told(), ["firing objective_errors: etl::parse"]);
     assert_eq!(rig.alert("objective_errors: etl::parse").severity, Some(Severity::Critical));
 }
+
+#[test]
+fn alerts_of_a_function_that_has_not_been_called_since_the_start_wait_for_it_for_a_day() {
+    let group = objective_group(None, "etl", "parse", Objective::new(99.0).errors(1.0));
+    let mut rig = Rig::of_groups([group]);
+    let labels = [("function", "parse"), ("module", "etl"), ("outcome", "error")];
+    rig.registry.count("function_calls_total", &labels, 10);
+    assert!(rig.tick());
+    assert_eq!(rig.told(), ["firing objective_errors: etl::parse"]);
+    // The program starts anew, and its functions are not called.
+    (rig.groups, rig.objectives) = (Vec::new(), true);
+    rig.restart(5);
+    rig.hold("queue", 5.0, 10);
+    assert_eq!(rig.told().len(), 1);
+    assert_eq!(rig.alert("objective_errors: etl::parse").lifecycle, Lifecycle::Firing);
+    (rig.wall_ms, rig.steady_ms) = (rig.wall_ms + 86_400_000, rig.steady_ms + 86_400_000);
+    rig.hold("queue", 5.0, 2);
+    assert_eq!(rig.told()[1..], ["resolved objective_errors: etl::parse"]);
+    assert!(rig.store().alerts().unwrap().is_empty());
+    // Where objectives are not watched, nobody waits.
+    rig.groups = vec![objective_group(None, "etl", "parse", Objective::new(99.0).errors(1.0))];
+    rig.objectives = false;
+    rig.restart(5);
+    rig.registry.count("function_calls_total", &labels, 1_000);
+    assert!(rig.tick());
+    assert_eq!(rig.told().last().unwrap(), "firing objective_errors: etl::parse");
+    rig.groups.clear();
+    rig.restart(5);
+    rig.hold("queue", 5.0, 1);
+    assert_eq!(rig.told().last().unwrap(), "resolved objective_errors: etl::parse");
+}
