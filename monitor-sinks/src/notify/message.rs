@@ -214,12 +214,21 @@ pub struct Member {
     pub severity: Severity,
     /// One line that says what is the matter.
     pub title: String,
+    /// The labels of the alert.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 impl From<&Message> for Member {
     fn from(message: &Message) -> Self {
-        let Message { kind, rule, severity, title, .. } = message;
-        Self { kind: *kind, key: message.key(), rule: rule.clone(), severity: *severity, title: title.clone() }
+        Self {
+            kind: message.kind,
+            key: message.key(),
+            rule: message.rule.clone(),
+            severity: message.severity,
+            title: message.title.clone(),
+            labels: message.labels.clone(),
+        }
     }
 }
 

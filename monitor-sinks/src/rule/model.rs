@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use super::{
     condition::{Closure, Comparison, Condition, Level},
+    route::{Grouping, Route},
     view::View,
 };
 use crate::notify::Severity;
@@ -48,11 +49,15 @@ pub struct Rule {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     depends_on: Vec<String>,
-    group_by: Vec<String>,
-    repeat: Duration,
+    group_by: Option<Vec<String>>,
+    group_wait: Option<Duration>,
+    group_interval: Option<Duration>,
+    repeat: Option<Duration>,
     channels: Vec<String>,
     /// The channels that are told of some severities only, with the least of them.
     least: BTreeMap<String, Severity>,
+    /// What is said of its alerts from outside, by their labels.
+    routes: Arc<[Route]>,
     /// A step that made no sense.
     mistake: Option<String>,
 }
@@ -101,10 +106,13 @@ impl Rule {
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
             depends_on: Vec::new(),
-            group_by: Vec::new(),
-            repeat: REPEAT,
+            group_by: None,
+            group_wait: None,
+            group_interval: None,
+            repeat: None,
             channels: Vec::new(),
             least: BTreeMap::new(),
+            routes: Arc::default(),
             mistake: None,
         }
     }
@@ -239,15 +247,33 @@ impl Rule {
         self
     }
 
-    /// Alerts that have the same values of these labels are told together; all of the rule if none is given.
+    /// Alerts of the rule that have the same values of these labels are told together, in one message; without a label, all
+    /// of them. Each is told by itself, and at once, if this is not said. Labels of the rule count as well as those of the
+    /// series.
+    ///
+    /// Channels for which each alert is a thing of its own, such as PagerDuty, are told of each by itself all the same.
     pub fn group_by<L: Into<String>>(mut self, labels: impl IntoIterator<Item = L>) -> Self {
-        self.group_by = labels.into_iter().map(Into::into).collect();
+        self.group_by = Some(labels.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How long the first alert of a group waits for others; 5 seconds if not said, an hour at most. It goes with
+    /// [`group_by`](Self::group_by).
+    pub fn group_wait(mut self, wait: Duration) -> Self {
+        self.group_wait = Some(wait);
+        self
+    }
+
+    /// How long it takes until more of a group is told after something of it was; a minute if not said, an hour at most. It
+    /// goes with [`group_by`](Self::group_by).
+    pub fn group_interval(mut self, interval: Duration) -> Self {
+        self.group_interval = Some(interval);
         self
     }
 
     /// How long it takes until an alert that goes on is told again; 4 hours if not said. 0 is never.
     pub fn repeat(mut self, repeat: Duration) -> Self {
-        self.repeat = repeat;
+        self.repeat = Some(repeat);
         self
     }
 
@@ -341,16 +367,40 @@ impl Rule {
         &self.depends_on
     }
 
-    /// The labels by which its alerts are told together.
+    /// The labels by which its alerts are told together; `None` if each is told by itself.
     #[must_use]
-    pub fn group_labels(&self) -> &[String] {
-        &self.group_by
+    pub fn group_labels(&self) -> Option<&[String]> {
+        self.group_by.as_deref()
     }
 
-    /// How long it takes until an alert that goes on is told again; 0 is never.
+    /// What it says itself of what is told together.
+    pub(super) fn grouping(&self) -> Option<Grouping<'_>> {
+        self.group_by
+            .as_ref()
+            .map(|labels| Grouping::new(Some(&self.name), labels, self.group_wait, self.group_interval))
+    }
+
+    /// How long it takes until an alert that goes on is told again; 0 is never. Routes may say otherwise.
     #[must_use]
     pub fn repeat_interval(&self) -> Duration {
+        self.repeat.unwrap_or(REPEAT)
+    }
+
+    /// How long that takes, if it says so itself.
+    pub(super) fn repeat_as_given(&self) -> Option<Duration> {
         self.repeat
+    }
+
+    /// The rule, with routes that its alerts may take.
+    #[allow(dead_code, reason = "files have routes")]
+    pub(crate) fn routed(mut self, routes: Arc<[Route]>) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// The routes that its alerts may take.
+    pub(super) fn routes(&self) -> &[Route] {
+        &self.routes
     }
 
     /// The channels that are told; all if empty.

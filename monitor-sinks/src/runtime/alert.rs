@@ -208,8 +208,11 @@ impl Invitation for Alerts {
     fn open(&self, occasion: Occasion<'_>) -> Result<Box<dyn Attendant>, Error> {
         self.check()?;
         let notifier = self.notifier(occasion.is_first)?;
-        let recipients =
-            notifier.channels().map(|name| Recipient { name: name.to_owned(), least: notifier.least(name) });
+        let recipients = notifier.channels().map(|name| Recipient {
+            name: name.to_owned(),
+            least: notifier.least(name),
+            is_single: !notifier.digests(name),
+        });
         let settings = engine::Settings {
             rules: self.rules.clone(),
             every: self.every,
@@ -442,9 +445,11 @@ impl Attendant for Running {
         self.flushed_us = at_us;
         self.turn = None;
         let now = self.steady_ms();
-        for message in self.engine.overdue(now, PATIENCE_MS) {
-            self.notifier.offer(message.clone());
+        for (channel, key) in self.notifier.returned() {
+            self.engine.returned(&channel, &key, now);
         }
+        let notifier = &mut self.notifier;
+        self.engine.overdue(now, PATIENCE_MS, |message| notifier.offer(message.clone()));
     }
 
     fn close(&mut self, _at_us: i64) {

@@ -44,7 +44,7 @@ use self::{
     queue::Queue,
     silence::{Silencer, subject},
     table::{Entry, RuleRow},
-    tell::tell,
+    tell::{tell, tell_of_ack},
     tracked::{Memory, Tracked},
 };
 pub use self::{
@@ -56,6 +56,7 @@ use super::{
     event::{Event, EventKind},
     fingerprint::Fingerprint,
     model::Rule,
+    route::Way,
     step::remove,
 };
 use crate::{
@@ -147,11 +148,14 @@ impl Engine {
             store,
             clock: Clock::new(moment),
             commanded: 0,
-            queue: Queue { instance: settings.instance, ..Queue::default() },
+            queue: Queue::default(),
             figures: Figures::default(),
             generation: None,
             flushed_ms: moment.steady_ms,
         };
+        let singles =
+            engine.recipients.iter().filter(|known| known.is_single).map(|known| known.name.clone()).collect();
+        (engine.queue.instance, engine.queue.singles) = (settings.instance, singles);
         engine.restore(table::alerts(connection)?, moment);
         Ok(engine)
     }
@@ -169,8 +173,11 @@ impl Engine {
             let Some(event) = remove(&mut alert.memory.state, moment.wall_ms) else { continue };
             let rule = Rule::new(rule);
             self.record(&rule, &alert, std::slice::from_ref(&event));
-            let notes = tell(&rule, &mut alert.memory, &[event], &self.recipients, moment.wall_ms, 0);
-            self.queue.tell(&rule, &alert, &notes);
+            let way = Way::new(&rule, &[]);
+            let notes = tell(&rule, &way, &mut alert.memory, &[event], &self.recipients, moment.wall_ms, 0);
+            // If the rule comes back, its alerts are news.
+            alert.memory.told.begun = None;
+            self.queue.tell(&rule, &alert, &notes, None);
             self.orphans.push((rule.name().to_owned(), alert));
         }
     }
@@ -258,11 +265,13 @@ impl Engine {
                         .is_some_and(|others| others.iter().any(|other| agree(other, &alert.labels)))
                 });
                 memory.inhibited = kept_back.cloned();
-                let notes = tell(rule, memory, &events, &self.recipients, now.wall_ms, now.elapsed_ms);
+                let way = Way::new(rule, alert.routes(rule, !events.is_empty()));
+                let memory = &mut alert.memory;
+                let notes = tell(rule, &way, memory, &events, &self.recipients, now.wall_ms, now.elapsed_ms);
                 counted.firing += u64::from(memory.state.is_active());
                 counted.pending += u64::from(memory.state.lifecycle == super::Lifecycle::Pending);
                 counted.silenced += u64::from(memory.silenced.is_some());
-                self.queue.tell(rule, alert, &notes);
+                self.queue.tell(rule, alert, &notes, way.grouping);
                 if !events.is_empty() {
                     recorded.push((place, alert.clone(), events));
                 }
@@ -322,14 +331,17 @@ impl Engine {
             Command::Ack { fingerprint, by, note, until_ms } => {
                 let wanted = fingerprint.parse::<Fingerprint>().ok();
                 let alerts = self.rules.iter_mut().flat_map(|live| {
-                    let rule = live.rule.name().to_owned();
-                    live.alerts.values_mut().map(move |alert| (rule.clone(), alert))
+                    let rule = &live.rule;
+                    live.alerts.values_mut().map(move |alert| (rule, alert))
                 });
                 for (rule, alert) in alerts.filter(|(_, alert)| Some(alert.fingerprint) == wanted) {
                     let text = format!("{by}: {note}");
                     let incident = alert.memory.state.incident;
                     alert.memory.ack = Some(Acknowledgement { by: by.clone(), note: note.clone(), until_ms, incident });
-                    let (alert, rule) = (Some(alert.fingerprint), Some(rule));
+                    let way = Way::new(rule, alert.routes(rule, false));
+                    let notes = tell_of_ack(rule, &way, &mut alert.memory, now.wall_ms);
+                    self.queue.tell(rule, alert, &notes, None);
+                    let (alert, rule) = (Some(alert.fingerprint), Some(rule.name().to_owned()));
                     self.queue.entries.push(Entry { at_ms: now.wall_ms, alert, rule, kind: "ack", event: None, text });
                 }
             }
@@ -459,14 +471,23 @@ impl Engine {
 
     /// The alerts that fire and that a channel was told of.
     pub(crate) fn known_to(&self, channel: &str) -> Vec<Active> {
-        let told = |alert: &&Tracked| alert.memory.state.is_active() && alert.memory.told.channels.contains(channel);
+        // Whoever was told that an alert comes and goes holds it until it is calm.
+        let told = |alert: &&Tracked| {
+            let Memory { state, told, .. } = &alert.memory;
+            (state.is_active() || told.restless) && told.channels.contains(channel)
+        };
         let alerts = self.rules.iter().flat_map(|live| live.alerts.values().map(move |alert| (&live.rule, alert)));
         alerts.filter(|(_, alert)| told(alert)).map(|(rule, alert)| message::active(rule, alert)).collect()
     }
 
-    /// Messages that have waited for a commit for longer than `patience_ms`, each once: they are sent without.
-    pub(crate) fn overdue(&mut self, now_ms: u64, patience_ms: u64) -> impl Iterator<Item = &Message> {
-        self.queue.overdue(now_ms, patience_ms)
+    /// Offers messages that have waited for a commit for longer than `patience_ms`: they are sent without.
+    pub(crate) fn overdue(&mut self, now_ms: u64, patience_ms: u64, offer: impl FnMut(&Message) -> bool) {
+        self.queue.overdue(now_ms, patience_ms, offer);
+    }
+
+    /// Takes note that one of them has not arrived.
+    pub(crate) fn returned(&mut self, channel: &str, key: &str, now_ms: u64) {
+        self.queue.returned(channel, key, now_ms);
     }
 
     /// What it has counted.

@@ -1,15 +1,23 @@
 //! What waits for the transaction of a flush: events and messages.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Transaction;
 
 use super::{
-    super::model::Rule,
+    super::{
+        model::Rule,
+        route::{Grouping, Way},
+    },
     message,
     table::{self, Entry},
     tell::{Note, Recipient},
     tracked::Tracked,
 };
-use crate::notify::{Kind, Message, outbox};
+use crate::notify::{
+    Kind, Message,
+    outbox::{self, Company},
+};
 
 /// So many messages wait at most while the store cannot be written to.
 const MOST_MESSAGES: usize = 20_000;
@@ -27,12 +35,16 @@ pub(super) struct Queue {
     pub(super) commanded: bool,
     /// Of which program messages are.
     pub(super) instance: String,
+    /// The channels that are told of each alert by itself.
+    pub(super) singles: BTreeSet<String>,
 }
 
 /// A message on its way to the outbox.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) message: Message,
+    /// How it waits for others, if it is told together with them.
+    company: Option<Company>,
     /// Since when it waits, by the steady clock; it is not known before the end of a flush.
     since_ms: Option<u64>,
     /// Whether it was sent without being stored.
@@ -45,28 +57,33 @@ impl Queue {
     }
 
     /// Queues what is told of an alert.
-    pub(super) fn tell(&mut self, rule: &Rule, alert: &Tracked, notes: &[Note]) {
+    pub(super) fn tell(&mut self, rule: &Rule, alert: &Tracked, notes: &[Note], grouping: Option<Grouping<'_>>) {
         for note in notes {
-            let message = message::of_alert(rule, alert, note, &self.instance);
-            self.extend(&message, &note.channels);
+            let message = message::of_alert(rule, alert, note, grouping, &self.instance);
+            for channel in &note.channels {
+                let grouping = grouping.filter(|_| !self.singles.contains(channel));
+                self.push(&message, channel, grouping);
+            }
         }
     }
 
     /// Queues that a rule has begun to fail, or works again.
     pub(super) fn tell_of_rule(&mut self, rule: &Rule, failure: Option<&str>, recipients: &[Recipient], now_ms: i64) {
-        let named = rule.channel_names();
-        let meant = recipients.iter().filter(|known| named.is_empty() || named.contains(&known.name));
-        let channels: Vec<String> = meant.map(|known| known.name.clone()).collect();
+        let way = Way::of_rule(rule);
         let message = message::of_rule(rule, failure, &self.instance, now_ms);
-        self.extend(&message, &channels);
+        for known in recipients.iter().filter(|known| way.leads_to(&known.name, message.severity)) {
+            self.push(&message, &known.name, None);
+        }
     }
 
-    fn extend(&mut self, message: &Message, channels: &[String]) {
-        for channel in channels {
-            let mut message = message.clone();
-            message.channel.clone_from(channel);
-            self.messages.push(Waiting { message, since_ms: None, is_sent: false });
+    fn push(&mut self, message: &Message, channel: &str, grouping: Option<Grouping<'_>>) {
+        let mut message = message.clone();
+        channel.clone_into(&mut message.channel);
+        if grouping.is_none() {
+            message.group.clear();
         }
+        let company = grouping.map(|grouping| grouping.company());
+        self.messages.push(Waiting { message, company, since_ms: None, is_sent: false });
     }
 
     /// Takes note of the time, and makes room if too much waits: what goes on need not be said again, and old events can be
@@ -85,24 +102,40 @@ impl Queue {
     /// Writes what waits.
     pub(super) fn write(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         table::put_entries(transaction, &self.entries)?;
-        for Waiting { message, .. } in &self.messages {
-            outbox::insert(transaction, message, &message.channel, message.at_ms, 0)?;
+        for Waiting { message, company, .. } in &self.messages {
+            match company {
+                Some(company) => outbox::insert_together(transaction, message, *company, message.at_ms)?,
+                None => outbox::insert(transaction, message, &message.channel, message.at_ms, 0)?,
+            };
         }
         Ok(())
     }
 
     pub(super) fn clear(&mut self) {
-        let instance = std::mem::take(&mut self.instance);
-        *self = Self { instance, ..Self::default() };
+        let (instance, singles) = (std::mem::take(&mut self.instance), std::mem::take(&mut self.singles));
+        *self = Self { instance, singles, ..Self::default() };
     }
 
-    /// The messages that have waited for longer than `patience_ms`, each once.
-    pub(super) fn overdue(&mut self, now_ms: u64, patience_ms: u64) -> impl Iterator<Item = &Message> {
-        let is_late = move |since_ms: u64| now_ms.saturating_sub(since_ms) >= patience_ms;
-        self.messages.iter_mut().filter_map(move |waiting| {
-            let is_due = !waiting.is_sent && waiting.since_ms.is_some_and(is_late);
-            waiting.is_sent |= is_due;
-            is_due.then_some(&waiting.message)
-        })
+    /// Offers the messages that have waited for longer than `patience_ms`, each until it is taken. What is told of an alert
+    /// keeps its order.
+    pub(super) fn overdue(&mut self, now_ms: u64, patience_ms: u64, mut offer: impl FnMut(&Message) -> bool) {
+        let is_late = |since_ms: u64| now_ms.saturating_sub(since_ms) >= patience_ms;
+        let mut held = BTreeSet::new();
+        for waiting in self.messages.iter_mut().filter(|waiting| !waiting.is_sent) {
+            let sequence = (waiting.message.channel.clone(), waiting.message.fingerprint.clone());
+            waiting.is_sent =
+                waiting.since_ms.is_some_and(is_late) && !held.contains(&sequence) && offer(&waiting.message);
+            if !waiting.is_sent {
+                held.insert(sequence);
+            }
+        }
+    }
+
+    /// Takes note that a message which was offered has not arrived: it is overdue again when it has waited anew.
+    pub(super) fn returned(&mut self, channel: &str, key: &str, now_ms: u64) {
+        let is_it = |waiting: &&mut Waiting| waiting.message.channel == channel && waiting.message.key() == key;
+        if let Some(waiting) = self.messages.iter_mut().find(is_it) {
+            (waiting.is_sent, waiting.since_ms) = (false, Some(now_ms));
+        }
     }
 }

@@ -245,7 +245,7 @@ fn alert(rule: String, labels: &Labels, memory: Memory) -> Alert {
         started: state.is_active().then(|| instant(state.started_ms)),
         incident: state.incident,
         has_no_data: state.no_data,
-        is_flapping: state.flapping,
+        is_flapping: state.flapping || told.restless,
         waited: waited(&state),
         acknowledged: ack,
         silenced_by: silenced,
