@@ -1,9 +1,10 @@
 //! A process that is killed at any instant loses no transition of an alert and no message, and tells none twice under
 //! another name.
 //!
-//! A child fires and resolves alerts as fast as it can, each of a series of its own, and tells them through a channel that
-//! appends to a file, with an fsync before it says that it has. It is killed again and again. In the end another monitor
-//! takes over and tells what is left.
+//! A child fires and resolves alerts as fast as it can, each of a series of its own, and tells them through two channels that
+//! append to files, with an fsync before they say that they have: one gets each message by itself, the other one digests of
+//! the group that all alerts are in. It is killed again and again. In the end another monitor takes over and tells what is
+//! left.
 //!
 //! `MONITORED_KILLS` sets how often; a few times if not said.
 #![cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
@@ -29,34 +30,46 @@ use monitor_sinks::{
 const CHILD: &str = "MONITORED_ALERT_CHILD";
 const FIRST: &str = "MONITORED_ALERT_FIRST";
 
-/// Appends the name of each message to a file.
-struct Appended(File);
+/// Appends the name of each message to a file, or of all that a digest tells.
+struct Appended {
+    file: File,
+    digest: bool,
+}
 
 impl Appended {
-    fn to(path: &Path) -> Self {
-        Self(OpenOptions::new().create(true).append(true).open(path).unwrap())
+    fn to(path: &Path, digest: bool) -> Self {
+        Self { file: OpenOptions::new().create(true).append(true).open(path).unwrap(), digest }
     }
 }
 
 impl Channel for Appended {
     fn send(&mut self, message: &Message, _deadline: Instant) -> Result<Receipt, Refusal> {
-        let line = format!("{}\n", message.key());
-        let written = self.0.write_all(line.as_bytes()).and_then(|()| self.0.sync_data());
+        let told: String = message.members.iter().map(|member| format!("{}\n", member.key)).collect();
+        let lines = if told.is_empty() { format!("{}\n", message.key()) } else { told };
+        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         written.map(|()| Receipt::new("appended")).map_err(|error| Refusal::transient(error.to_string()))
     }
 
     fn settings(&self) -> Settings {
-        // Each message by itself, so that the test can count them.
         let mut settings = Settings::default();
-        settings.digest = false;
+        settings.digest = self.digest;
         settings
     }
 }
 
-fn record(path: &Path, inbox: &Path) -> (Monitor, Feed) {
+/// What the channel for single messages wrote to, and the one for digests.
+fn inboxes(folder: &Path) -> [PathBuf; 2] {
+    ["singles", "digests"].map(|name| folder.join(name))
+}
+
+fn record(folder: &Path) -> (Monitor, Feed) {
     let feed = Feed::default();
-    let rule = Rule::new("job").when("job").above(10.0).clear_below(9.0);
-    let builder = builder(path).rule(rule).channel("file", Appended::to(inbox)).start_patience(Duration::from_secs(10));
+    let rule = Rule::new("job").when("job").above(10.0).clear_below(9.0).group_by([""; 0]);
+    let rule = rule.group_wait(Duration::from_millis(30)).group_interval(Duration::from_secs(1));
+    let [singles, digests] = inboxes(folder);
+    let builder = builder(&folder.join("metrics.db")).rule(rule).start_patience(Duration::from_secs(10));
+    let builder = builder.channel("singles", Appended::to(&singles, false));
+    let builder = builder.channel("digests", Appended::to(&digests, true));
     (builder.start_with(feed.source()).unwrap(), feed)
 }
 
@@ -77,7 +90,7 @@ fn end_all(monitor: &Monitor, feed: &Feed) {
 fn child_whose_alerts_fire_until_it_is_killed() {
     let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
     let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
-    let (monitor, feed) = record(&folder.join("metrics.db"), &folder.join("inbox"));
+    let (monitor, feed) = record(&folder);
     end_all(&monitor, &feed);
     let mut out = std::io::stdout();
     for job in first.. {
@@ -96,7 +109,7 @@ fn child_whose_alerts_fire_until_it_is_killed() {
 fn no_transition_and_no_message_is_lost_or_told_twice_however_often_it_is_killed() {
     let kills: u64 = std::env::var("MONITORED_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
     let folder = tempfile::tempdir().unwrap();
-    let (path, inbox) = (folder.path().join("metrics.db"), folder.path().join("inbox"));
+    let path = folder.path().join("metrics.db");
     let mut random = Random(0x5eed_1234_5678_9abc);
     let mut said: BTreeSet<(String, u64)> = BTreeSet::new();
     for kill in 0..kills {
@@ -125,7 +138,7 @@ fn no_transition_and_no_message_is_lost_or_told_twice_however_often_it_is_killed
     }
     assert!(said.len() as u64 >= kills, "the children have done nothing");
 
-    let (monitor, feed) = record(&path, &inbox);
+    let (monitor, feed) = record(folder.path());
     end_all(&monitor, &feed);
     let connection = rusqlite::Connection::open(&path).unwrap();
     let begun = Instant::now();
@@ -139,7 +152,9 @@ fn no_transition_and_no_message_is_lost_or_told_twice_however_often_it_is_killed
     assert!(monitor.alerts().unwrap().is_empty());
     monitor.shutdown().unwrap();
 
-    check(&path, &inbox, &said, kills);
+    for inbox in inboxes(folder.path()) {
+        check(&path, &inbox, &said, kills);
+    }
     assert!(Store::open_read_only(&path).unwrap().check().unwrap().is_empty());
     let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
@@ -181,7 +196,8 @@ fn check(path: &Path, inbox: &Path, said: &BTreeSet<(String, u64)>, kills: u64) 
         assert_eq!((begins(print), ends(print)), (1, 1), "messages of alert {print}");
     }
     println!(
-        "{kills} kills: {} alerts, {} messages arrived, {} of them twice with the same name, none lost",
+        "{}: {kills} kills, {} alerts, {} messages arrived, {} of them twice with the same name, none lost",
+        inbox.file_name().unwrap().display(),
         events.len(),
         arrived.len(),
         wire.len() - arrived.len()

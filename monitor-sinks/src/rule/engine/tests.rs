@@ -470,7 +470,7 @@ fn alerts_of_a_rule_that_groups_wait_for_each_other_and_no_others_do() {
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
     let rows: Vec<(Option<String>, i64, Option<i64>)> = rows.map(Result::unwrap).collect();
     let of = |host: &str, wait: i64| (Some(format!("full{{host=\"{host}\", team=\"ops\"}}")), wait, Some(60_000));
-    assert_eq!(rows, [of("h1", 7_000), (None, 0, None), of("h1", 4_000), of("h2", 7_000)]);
+    assert_eq!(rows, [of("h1", 7_000), (None, 0, None), of("h2", 7_000), of("h1", 4_000)]);
 }
 
 #[test]
