@@ -230,6 +230,12 @@ impl Notifier {
         is_taken
     }
 
+    /// Whether something has come back that was not looked at.
+    #[cfg(test)]
+    pub(crate) fn has_returned(&self) -> bool {
+        !self.returned.is_empty()
+    }
+
     /// When a channel that does not return has to be given up, if one is sending.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.wires.iter().filter_map(Wire::gives_up_at).min()

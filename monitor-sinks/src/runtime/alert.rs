@@ -206,6 +206,20 @@ impl Monitor {
 
 impl Invitation for Alerts {
     fn open(&self, occasion: Occasion<'_>) -> Result<Box<dyn Attendant>, Error> {
+        Ok(Box::new(self.running(occasion)?))
+    }
+
+    fn cloned(&self) -> Box<dyn Invitation> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+impl Alerts {
+    fn running(&self, occasion: Occasion<'_>) -> Result<Running, Error> {
         self.check()?;
         let notifier = self.notifier(occasion.is_first)?;
         let recipients = notifier.channels().map(|name| Recipient {
@@ -236,7 +250,7 @@ impl Invitation for Alerts {
             outbox::release(connection, None).map_err(failed)?;
         }
         let engine = Engine::open(settings, connection, store, moment).map_err(failed)?;
-        Ok(Box::new(Running {
+        Ok(Running {
             engine,
             notifier,
             watchers,
@@ -247,19 +261,9 @@ impl Invitation for Alerts {
             swept_us: 0,
             interval_us: occasion.interval.as_micros().try_into().unwrap_or(i64::MAX),
             is_ending: false,
-        }))
+        })
     }
 
-    fn cloned(&self) -> Box<dyn Invitation> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-}
-
-impl Alerts {
     /// Refuses rules that make no sense, by themselves or together.
     fn check(&self) -> Result<(), Error> {
         if self.every.is_some_and(|every| every.is_zero()) {
@@ -475,3 +479,6 @@ impl Attendant for Running {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;
