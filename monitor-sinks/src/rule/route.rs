@@ -108,6 +108,11 @@ impl<'a> Way<'a> {
         way
     }
 
+    /// The same way, to all channels.
+    pub(super) fn to_all(self) -> Self {
+        Self { channels: Vec::new(), ..self }
+    }
+
     /// Whether a channel is told of an alert that is so urgent.
     pub(super) fn leads_to(&self, channel: &str, severity: Severity) -> bool {
         let is_meant = |(name, least): &(&str, Severity)| *name == channel && severity >= *least;

@@ -6,6 +6,7 @@
 //! tracked   an alert: its state, who knows what of it
 //! tell      who is told what; message: in which words
 //! silence   what keeps messages back; command: what people ask for
+//! listener  what would be told, for dry runs
 //! joined    the samples in memory and the store as one source; clock: time that is stepped
 //! table     the tables of all this
 //! read      alerts as readers of the store see them
@@ -22,6 +23,7 @@
 mod clock;
 mod command;
 mod joined;
+mod listener;
 mod live;
 mod message;
 mod queue;
@@ -35,6 +37,7 @@ use std::{collections::HashMap, time::Duration};
 
 use rusqlite::{Connection, Transaction};
 
+pub(super) use self::listener::Listener;
 pub(crate) use self::{clock::Moment, live::Limits, tell::Recipient};
 use self::{
     clock::{Clock, Now},
