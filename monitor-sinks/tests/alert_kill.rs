@@ -44,8 +44,11 @@ impl Appended {
 
 impl Channel for Appended {
     fn send(&mut self, message: &Message, _deadline: Instant) -> Result<Receipt, Refusal> {
-        let told: String = message.members.iter().map(|member| format!("{}\n", member.key)).collect();
-        let lines = if told.is_empty() { format!("{}\n", message.key()) } else { told };
+        let mut told: Vec<String> = message.members.iter().map(|member| member.key.clone()).collect();
+        if told.is_empty() {
+            told.push(message.key());
+        }
+        let lines = told.join("\n") + "\n";
         let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         written.map(|()| Receipt::new("appended")).map_err(|error| Refusal::transient(error.to_string()))
     }

@@ -194,7 +194,9 @@ impl History {
             let seen = value.map_or(Observed::Absent, Observed::Value);
             let was_active = alert.state().is_active();
             let (events, messages) = alert.step(seen, Tick { wall_ms, elapsed_ms, interval_ms });
-            events.iter().for_each(|event| report.take(labels, event));
+            for event in &events {
+                report.take(labels, event);
+            }
             report.notifications += messages;
             if was_active {
                 report.total += Duration::from_millis(interval_ms);

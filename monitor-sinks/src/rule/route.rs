@@ -109,7 +109,7 @@ impl<'a> Way<'a> {
     }
 
     /// The same way, to all channels.
-    pub(super) fn to_all(self) -> Self {
+    pub(super) fn opened(self) -> Self {
         Self { channels: Vec::new(), ..self }
     }
 

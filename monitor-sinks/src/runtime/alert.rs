@@ -205,8 +205,8 @@ impl Monitor {
 }
 
 impl Invitation for Alerts {
-    fn open(&self, occasion: Occasion<'_>) -> Result<Box<dyn Attendant>, Error> {
-        Ok(Box::new(self.running(occasion)?))
+    fn open(&self, mut occasion: Occasion<'_>) -> Result<Box<dyn Attendant>, Error> {
+        Ok(Box::new(self.running(&mut occasion)?))
     }
 
     fn cloned(&self) -> Box<dyn Invitation> {
@@ -219,7 +219,7 @@ impl Invitation for Alerts {
 }
 
 impl Alerts {
-    fn running(&self, occasion: Occasion<'_>) -> Result<Running, Error> {
+    fn running(&self, occasion: &mut Occasion<'_>) -> Result<Running, Error> {
         self.check()?;
         let notifier = self.notifier(occasion.is_first)?;
         let recipients = notifier.channels().map(|name| Recipient {

@@ -33,7 +33,7 @@ pub(super) fn put_off(connection: &Connection, channel: &str, now_ms: i64) -> ru
 ///
 /// `closed` are the sequences of which nothing may be sent now. `rows` are in the order in which they were queued.
 pub(super) fn units(rows: &[Waiting], closed: HashSet<String>, now_ms: i64) -> Vec<Vec<Waiting>> {
-    let mut units = Units { closed, taken: HashMap::new(), units: Vec::new(), places: HashMap::new() };
+    let mut units = Units { closed, taken: HashMap::new(), found: Vec::new(), places: HashMap::new() };
     let busy = busy(rows);
     for row in rows.iter().filter(|row| !row.leased) {
         let is_due = !is_ahead(row.not_before_ms, now_ms);
@@ -43,7 +43,7 @@ pub(super) fn units(rows: &[Waiting], closed: HashSet<String>, now_ms: i64) -> V
             None => units.add_single(row, is_due),
         }
     }
-    units.units
+    units.found
 }
 
 /// Groups of which something is on its way, or is being told by a digest that has not arrived.
@@ -56,7 +56,7 @@ struct Units<'a> {
     closed: HashSet<String>,
     /// Sequences of which rows are in a unit, with the group of it.
     taken: HashMap<&'a str, Option<&'a str>>,
-    units: Vec<Vec<Waiting>>,
+    found: Vec<Vec<Waiting>>,
     /// Where the units of groups are.
     places: HashMap<&'a str, usize>,
 }
@@ -68,7 +68,7 @@ impl<'a> Units<'a> {
         }
         if is_due {
             self.taken.insert(&row.sequence, None);
-            self.units.push(vec![row.clone()]);
+            self.found.push(vec![row.clone()]);
         } else {
             self.closed.insert(row.sequence.clone());
         }
@@ -85,9 +85,9 @@ impl<'a> Units<'a> {
         }
         self.taken.insert(&row.sequence, Some(group));
         let place = *self.places.entry(group).or_insert_with(|| {
-            self.units.push(Vec::new());
-            self.units.len() - 1
+            self.found.push(Vec::new());
+            self.found.len() - 1
         });
-        self.units[place].push(row.clone());
+        self.found[place].push(row.clone());
     }
 }

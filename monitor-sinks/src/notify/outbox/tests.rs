@@ -451,7 +451,7 @@ fn an_alert_of_a_group_that_is_over_before_its_turn_is_one_message_at_its_turn()
 #[test]
 fn a_group_waits_for_what_is_on_its_way_and_an_outage_adds_little() {
     let mut rig = Rig::new();
-    ["a", "b"].iter().for_each(|alert| assert!(rig.queue_in("g", Kind::Firing, alert, 1)));
+    assert!(["a", "b"].iter().all(|alert| rig.queue_in("g", Kind::Firing, alert, 1)));
     (0..600).for_each(|_| drop(rig.tick(down)));
     rig.queue_in("g", Kind::Firing, "c", 1);
     let arrivals = rig.arrivals(100);
@@ -459,7 +459,7 @@ fn a_group_waits_for_what_is_on_its_way_and_an_outage_adds_little() {
     assert!(arrivals.iter().all(|(second, _)| *second <= 65), "{arrivals:?}");
     // It is known of none whether it has arrived: it is sent again by its own name, and the others wait.
     let mut rig = Rig::new();
-    ["a", "b"].iter().for_each(|alert| assert!(rig.queue_in("g", Kind::Firing, alert, 1)));
+    assert!(["a", "b"].iter().all(|alert| rig.queue_in("g", Kind::Firing, alert, 1)));
     rig.now_ms += 5 * SECOND;
     let digest = rig.due();
     rig.queue_in("g", Kind::Firing, "c", 1);

@@ -156,7 +156,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
         for (content, why) in [(None, "No such file"), (Some("planted"), "there are none")] {
-            content.into_iter().for_each(|content| fs::write(&path, content).unwrap());
+            if let Some(content) = content {
+                fs::write(&path, content).unwrap();
+            }
             let error = agent(Some(&path)).err().unwrap().to_string();
             assert!(error.contains("ca.pem") && error.contains(why) && !error.contains("planted"), "{error}");
         }

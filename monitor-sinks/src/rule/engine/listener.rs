@@ -26,7 +26,7 @@ impl<'a> Listener<'a> {
     /// An alert of this rule that never was anything.
     pub(in crate::rule) fn new(rule: &'a Rule) -> Self {
         let recipient = Recipient { name: String::from("listener"), least: Severity::Low, is_single: true };
-        Self { rule, way: Way::new(rule, &[]).to_all(), recipients: [recipient], memory: Memory::default() }
+        Self { rule, way: Way::new(rule, &[]).opened(), recipients: [recipient], memory: Memory::default() }
     }
 
     /// The alert as it is now.

@@ -65,7 +65,7 @@ impl Rig {
         };
         let store = Store::open_read_only(&path).unwrap();
         let running = alerts
-            .running(Occasion {
+            .running(&mut Occasion {
                 service: "etl",
                 interval: SECOND,
                 store,

@@ -149,7 +149,7 @@ fn of_a_value_that_trembles_around_its_threshold_little_is_told() {
     // A rule that clears where it fires has no such margin.
     let mut scene = Scene::new(Rule::new("queue").when("queue").above(10.0).clear_below(10.0));
     let told: Vec<String> =
-        (0..3_600).flat_map(|_| scene.see(if random.next() % 2 == 0 { 10.001 } else { 9.999 })).collect();
+        (0..3_600).flat_map(|_| scene.see(if random.next().is_multiple_of(2) { 10.001 } else { 9.999 })).collect();
     assert_eq!(told, ["Firing:ops", "Resolved:ops", "Flapping:ops"]);
 }
 
@@ -162,8 +162,8 @@ fn whatever_an_alert_does_everybody_knows_in_the_end_what_it_is() {
         scene.step = 5;
         for _ in 0..200 {
             let longest = [2, 30, 700, 2_000][(random.next() % 4) as usize];
-            let value = if random.next() % 2 == 0 { 20.0 } else { 5.0 };
-            scene.memory.silenced = (random.next() % 8 == 0).then_some(1);
+            let value = if random.next().is_multiple_of(2) { 20.0 } else { 5.0 };
+            scene.memory.silenced = random.next().is_multiple_of(8).then_some(1);
             told.extend(hold(&mut scene, value, 5 + random.next() % longest));
         }
         scene.memory.silenced = None;
