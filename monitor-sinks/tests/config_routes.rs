@@ -41,7 +41,9 @@ fn start(folder: &std::path::Path, text: &str, channels: &[&str]) -> (Monitor, F
 
 fn set(monitor: &Monitor, feed: &Feed, values: &'static [(&'static str, &'static str, f64)]) {
     feed.with(move |registry| {
-        values.iter().for_each(|(name, host, value)| registry.gauge(name, &[("host", host)], *value))
+        for (name, host, value) in values {
+            registry.gauge(name, &[("host", host)], *value);
+        }
     });
     monitor.flush().unwrap();
 }
