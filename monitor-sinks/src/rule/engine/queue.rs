@@ -1,6 +1,6 @@
 //! What waits for the transaction of a flush: events and messages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Transaction;
 
@@ -21,7 +21,9 @@ use crate::notify::{
 
 /// So many messages wait at most while the store cannot be written to.
 const MOST_MESSAGES: usize = 20_000;
-/// And so many events.
+/// So many of them are offered to a channel within a minute that would get digests otherwise.
+const OFFERED_A_MINUTE: usize = 20;
+/// So many events wait.
 const MOST_ENTRIES: usize = 100_000;
 
 /// What is to be written.
@@ -37,6 +39,8 @@ pub(super) struct Queue {
     pub(super) instance: String,
     /// The channels that are told of each alert by itself.
     pub(super) singles: BTreeSet<String>,
+    /// When messages were offered to the others, by the steady clock.
+    offered: BTreeMap<String, Vec<u64>>,
 }
 
 /// A message on its way to the outbox.
@@ -117,15 +121,21 @@ impl Queue {
     }
 
     /// Offers the messages that have waited for longer than `patience_ms`, each until it is taken. What is told of an alert
-    /// keeps its order.
+    /// keeps its order, and a storm is told no faster than people can read.
     pub(super) fn overdue(&mut self, now_ms: u64, patience_ms: u64, mut offer: impl FnMut(&Message) -> bool) {
         let is_late = |since_ms: u64| now_ms.saturating_sub(since_ms) >= patience_ms;
         let mut held = BTreeSet::new();
         for waiting in self.messages.iter_mut().filter(|waiting| !waiting.is_sent) {
-            let sequence = (waiting.message.channel.clone(), waiting.message.fingerprint.clone());
-            waiting.is_sent =
-                waiting.since_ms.is_some_and(is_late) && !held.contains(&sequence) && offer(&waiting.message);
-            if !waiting.is_sent {
+            let Message { channel, fingerprint, .. } = &waiting.message;
+            let sequence = (channel.clone(), fingerprint.clone());
+            let lately = self.offered.entry(channel.clone()).or_default();
+            lately.retain(|offered_ms| now_ms.saturating_sub(*offered_ms) < 60_000);
+            let is_room = lately.len() < OFFERED_A_MINUTE || self.singles.contains(channel);
+            let is_due = is_room && waiting.since_ms.is_some_and(is_late) && !held.contains(&sequence);
+            waiting.is_sent = is_due && offer(&waiting.message);
+            if waiting.is_sent {
+                lately.push(now_ms);
+            } else {
                 held.insert(sequence);
             }
         }

@@ -455,6 +455,29 @@ fn while_the_store_is_locked_alerts_go_on_and_nothing_is_lost_or_told_twice() {
 }
 
 #[test]
+fn a_storm_while_the_store_is_locked_is_told_no_faster_than_people_can_read() {
+    let rules = (0..50).map(|number| Rule::new(format!("rule_{number}")).when("queue").above(10.0));
+    let mut rig = Rig::new(rules);
+    rig.hold("queue", 5.0, 2);
+    let other = rusqlite::Connection::open(&rig.path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut told = Vec::new();
+    for _ in 0..152 {
+        rig.registry.gauge("queue", &[], 20.0);
+        assert!(!rig.tick());
+        let now = rig.steady_ms;
+        rig.running.as_mut().unwrap().1.overdue(now, 30_000, |message| {
+            told.push((now, message.key()));
+            true
+        });
+    }
+    let within = |from: u64, to: u64| told.iter().filter(|(at, _)| (from * 1_000..to * 1_000).contains(at)).count();
+    assert_eq!([within(0, 33), within(33, 93), within(93, 153), within(153, 999)], [0, 20, 20, 10]);
+    let keys: std::collections::BTreeSet<&String> = told.iter().map(|(_, key)| key).collect();
+    assert_eq!(keys.len(), 50);
+}
+
+#[test]
 fn alerts_of_a_rule_that_groups_wait_for_each_other_and_no_others_do() {
     let grouped = Rule::new("full").when("full").above(0.5).label("team", "ops").group_by(["host", "team"]);
     let mut rig = Rig::new([grouped.group_wait(Duration::from_secs(7)), queue()]);
