@@ -149,7 +149,7 @@ pub enum Kind {
     FiredAndResolved,
     /// There are no values any more to judge a rule by.
     NoData,
-    /// An alert comes and goes so often that its changes are not told any more.
+    /// An alert has begun again within an hour; what becomes of it is told when it stays as it is.
     Flapping,
     /// Several messages in one.
     Digest,

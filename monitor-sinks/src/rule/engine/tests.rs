@@ -478,6 +478,41 @@ fn a_storm_while_the_store_is_locked_is_told_no_faster_than_people_can_read() {
 }
 
 #[test]
+fn an_alert_that_comes_and_goes_is_kept_quiet_over_a_restart_and_told_to_be_over_when_it_is_calm() {
+    let mut rig = Rig::new([queue()]);
+    let flap = |rig: &mut Rig| {
+        for value in [20.0, 5.0, 20.0, 5.0] {
+            rig.hold("queue", value, 4);
+        }
+    };
+    let quiet = ["firing queue", "resolved queue", "flapping queue"];
+    flap(&mut rig);
+    assert_eq!(rig.told(), quiet);
+    for pause in [1, 4_000] {
+        rig.restart(pause);
+        flap(&mut rig);
+        assert_eq!(rig.told(), quiet);
+    }
+    let alert = rig.alert("queue");
+    assert!(alert.is_flapping && alert.told == ["ops"], "{alert:?}");
+    rig.hold("queue", 5.0, 590);
+    assert_eq!(rig.told(), quiet);
+    rig.hold("queue", 5.0, 15);
+    assert_eq!(rig.told()[3..], ["resolved queue"]);
+    let connection = rusqlite::Connection::open(&rig.path).unwrap();
+    let incidents = "SELECT kind || ' ' || incident FROM outbox WHERE kind <> 'firing' ORDER BY id";
+    let mut incidents = connection.prepare(incidents).unwrap();
+    let incidents = incidents.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let incidents: Vec<String> = incidents.map(|row| row.unwrap().split('@').next().unwrap().to_owned()).collect();
+    let print = alert.fingerprint;
+    // What was opened under a number is closed under it.
+    assert_eq!(
+        incidents,
+        [format!("resolved {print}.1"), format!("flapping {print}.2"), format!("resolved {print}.2")]
+    );
+}
+
+#[test]
 fn alerts_of_a_rule_that_groups_wait_for_each_other_and_no_others_do() {
     let grouped = Rule::new("full").when("full").above(0.5).label("team", "ops").group_by(["host", "team"]);
     let mut rig = Rig::new([grouped.group_wait(Duration::from_secs(7)), queue()]);
