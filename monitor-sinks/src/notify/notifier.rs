@@ -81,12 +81,15 @@ struct Sending {
     is_given_up: bool,
 }
 
-/// A message that was offered.
-struct Offered {
-    channel: String,
-    key: String,
-    /// Whether it came back without having arrived.
-    is_returned: bool,
+/// A message that was [offered](Notifier::offer).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// Its channel.
+    pub channel: String,
+    /// [`Message::key`] of it.
+    pub key: String,
+    /// Whether it has arrived; `None` while it is on its way.
+    pub has_arrived: Option<bool>,
 }
 
 struct Returned {
@@ -172,7 +175,7 @@ impl Notifier {
         if self.wires.iter().any(|wire| wire.on_their_way > 0) {
             outbox::renew(transaction, &self.owner, now_ms)?;
         }
-        for Offered { channel, key, .. } in self.offered.iter().filter(|offered| !offered.is_returned) {
+        for Offered { channel, key, .. } in self.offered.iter().filter(|offered| offered.has_arrived.is_none()) {
             outbox::lease_sent(transaction, key, channel, &self.owner, now_ms)?;
         }
         let mut due = Vec::new();
@@ -194,7 +197,7 @@ impl Notifier {
     /// Sends what a turn took, now that its transaction is committed. Returns what is to be recorded of it.
     pub fn committed(&mut self, turn: Turn) -> Vec<Note> {
         self.outcomes.drain(..turn.applied);
-        self.offered.retain(|offered| !offered.is_returned);
+        self.offered.retain(|offered| offered.has_arrived.is_none());
         for message in turn.due {
             self.hand(message);
         }
@@ -208,16 +211,15 @@ impl Notifier {
         let (channel, key) = (message.channel.clone(), message.key());
         let is_taken = self.hand(message);
         if is_taken {
-            self.offered.push(Offered { channel, key, is_returned: false });
+            self.offered.push(Offered { channel, key, has_arrived: None });
         }
         is_taken
     }
 
-    /// The messages that were offered and have not arrived, as channel and key, each once.
-    pub fn returned(&mut self) -> Vec<(String, String)> {
+    /// The messages that were offered and are not on their way any more, each once.
+    pub fn returned(&mut self) -> Vec<Offered> {
         self.gather();
-        let returned = self.offered.extract_if(.., |offered| offered.is_returned);
-        returned.map(|offered| (offered.channel, offered.key)).collect()
+        self.offered.extract_if(.., |offered| offered.has_arrived.is_some()).collect()
     }
 
     fn hand(&mut self, message: Message) -> bool {
@@ -282,11 +284,8 @@ impl Notifier {
     fn take(&mut self, returned: Returned) {
         self.wires[returned.wire].on_their_way -= 1;
         let Outcome { key, channel, result } = &returned.outcome;
-        if let Some(place) = self.offered.iter().position(|it| it.key == *key && it.channel == *channel) {
-            self.offered[place].is_returned = true;
-            if result.is_ok() {
-                self.offered.swap_remove(place);
-            }
+        if let Some(offered) = self.offered.iter_mut().find(|it| it.key == *key && it.channel == *channel) {
+            offered.has_arrived = Some(result.is_ok());
         }
         // A failure is counted once; that it went well after all is news.
         if returned.outcome.result.is_ok() || !returned.was_given_up {

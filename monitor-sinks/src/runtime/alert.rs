@@ -21,7 +21,7 @@ use crate::{
     error::Error,
     notify::{
         self, Channel, Message, Receipt, Refusal, Watcher,
-        notifier::{Notifier, Turn},
+        notifier::{Notifier, Offered, Turn},
         outbox,
     },
     rule::{
@@ -449,8 +449,8 @@ impl Attendant for Running {
         self.flushed_us = at_us;
         self.turn = None;
         let now = self.steady_ms();
-        for (channel, key) in self.notifier.returned() {
-            self.engine.returned(&channel, &key, now);
+        for Offered { channel, key, has_arrived } in self.notifier.returned() {
+            self.engine.returned(&channel, &key, has_arrived == Some(true), now);
         }
         let notifier = &mut self.notifier;
         self.engine.overdue(now, PATIENCE_MS, |message| notifier.offer(message.clone()));

@@ -120,14 +120,12 @@ impl Row {
     fn sent(&self, connection: &Connection, receipt: &Receipt, now_ms: i64) -> rusqlite::Result<()> {
         self.done(connection, "sent", None, Some(&receipt.text), now_ms)?;
         if self.message.is_over() && self.message.recipients.is_empty() {
-            // Some recipients may still wait for the beginning, and so may all of them if the end was sent while the store
-            // could not be written to; after the end it would be a false alarm.
+            // Some recipients may still wait for the beginning; after the end it would be a false alarm.
             connection
                 .prepare_cached(
                     "UPDATE outbox SET state = 'superseded', superseded_by = ?1, done_ms = ?4
                      WHERE channel = ?2 AND incident = ?3 AND state = 'pending' AND lease_owner IS NULL
-                     AND (sequence <> ?5 OR (id < ?1 AND kind IN ('firing', 'escalated', 'repeat')))
-                     AND kind NOT IN ('resolved', 'fired_and_resolved')",
+                     AND sequence <> ?5 AND kind NOT IN ('resolved', 'fired_and_resolved')",
                 )?
                 .execute(params![
                     self.id,

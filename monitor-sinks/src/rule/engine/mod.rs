@@ -488,9 +488,9 @@ impl Engine {
         self.queue.overdue(now_ms, patience_ms, offer);
     }
 
-    /// Takes note that one of them has not arrived.
-    pub(crate) fn returned(&mut self, channel: &str, key: &str, now_ms: u64) {
-        self.queue.returned(channel, key, now_ms);
+    /// Takes note of what became of one of them.
+    pub(crate) fn returned(&mut self, channel: &str, key: &str, has_arrived: bool, now_ms: u64) {
+        self.queue.returned(channel, key, has_arrived, now_ms);
     }
 
     /// What it has counted.

@@ -51,8 +51,16 @@ pub(super) struct Waiting {
     company: Option<Company>,
     /// Since when it waits, by the steady clock; it is not known before the end of a flush.
     since_ms: Option<u64>,
-    /// Whether it was sent without being stored.
-    is_sent: bool,
+    offer: Offer,
+}
+
+/// Whether a message was sent without being stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    Never,
+    /// It is on its way.
+    Taken,
+    Arrived,
 }
 
 impl Queue {
@@ -87,7 +95,7 @@ impl Queue {
             message.group.clear();
         }
         let company = grouping.map(|grouping| grouping.company());
-        self.messages.push(Waiting { message, company, since_ms: None, is_sent: false });
+        self.messages.push(Waiting { message, company, since_ms: None, offer: Offer::Never });
     }
 
     /// Takes note of the time, and makes room if too much waits: what goes on need not be said again, and old events can be
@@ -121,31 +129,35 @@ impl Queue {
     }
 
     /// Offers the messages that have waited for longer than `patience_ms`, each until it is taken. What is told of an alert
-    /// keeps its order, and a storm is told no faster than people can read.
+    /// keeps its order, one after the other has arrived; and a storm is told no faster than people can read.
     pub(super) fn overdue(&mut self, now_ms: u64, patience_ms: u64, mut offer: impl FnMut(&Message) -> bool) {
         let is_late = |since_ms: u64| now_ms.saturating_sub(since_ms) >= patience_ms;
         let mut held = BTreeSet::new();
-        for waiting in self.messages.iter_mut().filter(|waiting| !waiting.is_sent) {
+        for waiting in self.messages.iter_mut().filter(|waiting| waiting.offer != Offer::Arrived) {
             let Message { channel, fingerprint, .. } = &waiting.message;
             let sequence = (channel.clone(), fingerprint.clone());
+            if waiting.offer == Offer::Taken || held.contains(&sequence) {
+                held.insert(sequence);
+                continue;
+            }
             let lately = self.offered.entry(channel.clone()).or_default();
             lately.retain(|offered_ms| now_ms.saturating_sub(*offered_ms) < 60_000);
             let is_room = lately.len() < OFFERED_A_MINUTE || self.singles.contains(channel);
-            let is_due = is_room && waiting.since_ms.is_some_and(is_late) && !held.contains(&sequence);
-            waiting.is_sent = is_due && offer(&waiting.message);
-            if waiting.is_sent {
+            if is_room && waiting.since_ms.is_some_and(is_late) && offer(&waiting.message) {
                 lately.push(now_ms);
-            } else {
-                held.insert(sequence);
+                waiting.offer = Offer::Taken;
             }
+            held.insert(sequence);
         }
     }
 
-    /// Takes note that a message which was offered has not arrived: it is overdue again when it has waited anew.
-    pub(super) fn returned(&mut self, channel: &str, key: &str, now_ms: u64) {
+    /// Takes note of what became of a message that was offered. One that has not arrived is overdue again when it has waited
+    /// anew.
+    pub(super) fn returned(&mut self, channel: &str, key: &str, has_arrived: bool, now_ms: u64) {
         let is_it = |waiting: &&mut Waiting| waiting.message.channel == channel && waiting.message.key() == key;
         if let Some(waiting) = self.messages.iter_mut().find(is_it) {
-            (waiting.is_sent, waiting.since_ms) = (false, Some(now_ms));
+            waiting.offer = if has_arrived { Offer::Arrived } else { Offer::Never };
+            waiting.since_ms = Some(now_ms);
         }
     }
 }
