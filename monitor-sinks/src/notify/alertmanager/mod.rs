@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use self::level::Level;
 use super::{
     Active, Channel, Kind, Message, Receipt, Refusal, Secret, Settings, Watcher,
+    secret::without,
     webhook::{check_url, http},
 };
 use crate::{
@@ -186,8 +187,10 @@ impl Teller {
         let mut headers = vec![("Content-Type", "application/json")];
         headers.extend(settings.headers.iter().map(|(name, value)| (name.as_str(), value.expose())));
         let bodies = self.level.tell(now_ms());
+        let secrets: Vec<&str> = http::secrets(&settings.headers).collect();
         let told = bodies.iter().try_for_each(|body| {
-            http::post(&self.agent, &url, &headers, body, Instant::now() + settings.timeout).map(drop)
+            let told = http::post(&self.agent, &url, &headers, body, Instant::now() + settings.timeout);
+            without(told, &secrets).map(drop)
         });
         match told {
             Ok(()) if self.is_failing => report::line(format_args!("the Alertmanager takes alerts again")),

@@ -1,0 +1,55 @@
+//! Stores that cannot be written to, for other reasons than a lock.
+
+use super::*;
+
+/// Keeps the store from being written to, and lets it again.
+type Fault = fn(&mut Writer, bool);
+
+fn full(writer: &mut Writer, is_on: bool) {
+    let connection = writer.connection().unwrap();
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    connection
+        .query_row(&format!("PRAGMA max_page_count = {}", if is_on { pages } else { 1 << 30 }), [], |_| Ok(()))
+        .unwrap();
+}
+
+fn read_only(writer: &mut Writer, is_on: bool) {
+    writer.connection().unwrap().pragma_update(None, "query_only", is_on).unwrap();
+}
+
+/// Row 8 of the failure matrix.
+#[test]
+fn while_the_store_takes_nothing_alerts_go_on_are_told_without_it_and_are_stored_once_it_does() {
+    for (name, fault) in [("full", full as Fault), ("read-only", read_only)] {
+        let mut rig = Rig::new([queue(), Rule::new("jobs").when("job").above(10.0).clear_below(9.0)]);
+        rig.hold("queue", 5.0, 2);
+        let set = |rig: &mut Rig, is_on| fault(&mut rig.running.as_mut().unwrap().0, is_on);
+        set(&mut rig, true);
+        let mut direct: Vec<String> = Vec::new();
+        let mut failed = 0;
+        let mut second = |rig: &mut Rig, value: f64| {
+            rig.registry.gauge("queue", &[], value);
+            // So many series that there is no room in the pages that are there.
+            let job = rig.steady_ms.to_string();
+            rig.registry.gauge("job", &[("job", &job), ("text", &"x".repeat(2_000))], value);
+            failed += usize::from(!rig.tick());
+            let now = rig.steady_ms;
+            let overdue = rig.engine().overdue(now, 30_000);
+            direct.extend(overdue.filter(|message| message.rule == "queue").map(Message::idempotency_key));
+        };
+        (0..20).for_each(|_| second(&mut rig, 20.0));
+        (0..20).for_each(|_| second(&mut rig, 5.0));
+        (0..35).for_each(|_| second(&mut rig, 20.0));
+        set(&mut rig, false);
+        assert!(rig.tick(), "{name}: it is not stored");
+        assert!(failed > 60, "{name}: {failed} of 75 flushes failed");
+        let told: Vec<String> = rig.told().into_iter().filter(|told| told.ends_with(" queue")).collect();
+        assert_eq!(told, ["firing queue", "resolved queue", "firing queue"], "{name}");
+        let print = rig.alert("queue").fingerprint;
+        let key = |incident: u64, kind: &str| format!("{print}.{incident}.{kind}.0.ops@test");
+        assert_eq!(direct, [key(1, "firing"), key(1, "resolved"), key(2, "firing")], "{name}");
+        let events = rig.store().alert_events(1_000).unwrap();
+        assert_eq!(events.iter().filter(|event| event.rule.as_deref() == Some("queue")).count(), 3, "{name}");
+        assert!(rig.store().check().unwrap().is_empty(), "{name}");
+    }
+}
