@@ -181,7 +181,7 @@ fn no_secret_is_found_anywhere() {
     assert!(status.success() && out.contains("\nthe end"), "{out}{err}");
 
     assert!(err.contains("the Alertmanager does not take alerts: ") && err.contains("(hidden)"), "{err}");
-    assert!(out.contains("unknown key `routing_kye`"), "{out}");
+    assert!(out.contains("[channels.pager] has no secret; add one of routing_key"), "{out}");
     let mut shown = vec![(String::from("standard output"), out), (String::from("standard error"), err)];
     for file in fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()) {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
