@@ -72,11 +72,12 @@ fn work(feed: &Feed, time: Duration) {
 
 /// Sets the clock of this process, and makes sure that it is.
 fn set_clock(file: &Path, seconds: i64) {
-    let hour = |seconds: i64| Duration::from_secs(seconds.unsigned_abs()) - Duration::from_mins(1);
+    // What it was set by before may have been something else.
+    let step = |seconds: i64| Duration::from_secs(seconds.unsigned_abs().saturating_sub(60));
     let before = SystemTime::now();
     let set = |now: SystemTime| match seconds {
-        0.. => now.duration_since(before).is_ok_and(|step| step > hour(seconds)),
-        _ => before.duration_since(now).is_ok_and(|step| step > hour(seconds)),
+        0.. => now.duration_since(before).is_ok_and(|far| far > step(seconds)),
+        _ => before.duration_since(now).is_ok_and(|far| far > step(seconds)),
     };
     let begun = Instant::now();
     fs::write(file, format!("{seconds:+}\n")).unwrap();

@@ -59,7 +59,7 @@ impl Disk {
             (at, self.log.get(at..at + now.len()) != Some(now))
         });
         let first = sectors.find(|sector| sector.1).map_or(0, |sector| sector.0);
-        let last = sectors.filter(|sector| sector.1).last().map_or(first, |sector| sector.0);
+        let last = sectors.rfind(|sector| sector.1).map_or(first, |sector| sector.0);
         first..(last + SECTOR).min(later.log.len())
     }
 
@@ -116,7 +116,7 @@ fn whole(path: &Path) -> BTreeSet<Transition> {
     let count: i64 = connection
         .query_row("SELECT count(*) FROM alert_event WHERE fingerprint NOT NULL", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(count, events.len() as i64, "an event without its alert, or twice");
+    assert_eq!(usize::try_from(count).unwrap(), events.len(), "an event without its alert, or twice");
     let mut states = transitions(
         &connection,
         "SELECT lifecycle, json_extract(labels, '$.job') FROM alert_instance WHERE incident > 0",

@@ -117,7 +117,9 @@ fn a_machine_that_is_all_busy_delays_alerts_by_little_and_costs_none() {
         delays.push(begun.elapsed());
     }
     is_over.store(true, Ordering::Relaxed);
-    burners.into_iter().for_each(|burner| burner.join().unwrap());
+    for burner in burners {
+        burner.join().unwrap();
+    }
     monitor.shutdown().unwrap();
     delays.sort_unstable();
     println!("{count} burners: {delays:?}");

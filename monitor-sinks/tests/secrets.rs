@@ -37,14 +37,14 @@ fn echo() -> (u16, Receiver<String>) {
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let sender = sender.clone();
-            thread::spawn(move || answer(stream, &sender));
+            thread::spawn(move || answer(&stream, &sender));
         }
     });
     (port, paths)
 }
 
-fn answer(stream: TcpStream, paths: &Sender<String>) -> Option<()> {
-    let mut reader = BufReader::new(&stream);
+fn answer(mut stream: &TcpStream, paths: &Sender<String>) -> Option<()> {
+    let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
     loop {
         let at = head.len();
@@ -66,7 +66,7 @@ fn answer(stream: TcpStream, paths: &Sender<String>) -> Option<()> {
     let at = body.find(PLANTED).map_or(0, |at| at.saturating_sub(20));
     said.extend(body.chars().skip(at).take(60));
     let answer = format!("HTTP/1.1 503 No\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{said}", said.len());
-    (&stream).write_all(answer.as_bytes()).ok()?;
+    stream.write_all(answer.as_bytes()).ok()?;
     paths.send(head.split(' ').nth(1)?.to_owned()).ok()
 }
 
