@@ -74,7 +74,7 @@ fn what_is_told_around_silences_and_acknowledgements() {
 #[test]
 fn whatever_the_script_nobody_hears_of_an_end_without_a_beginning_or_twice_of_one() {
     let mut random = crate::random::Random(17);
-    for _ in 0..25 {
+    for _ in 0..10 {
         let mut script: String = (0..40).map(|_| ['H', 'H', 'L', 'L', 's', 'u', 't', 'r'][random.below(8)]).collect();
         script.push_str("uLLLLL");
         let mut open = None;

@@ -9,7 +9,7 @@ const ENDLESS: &str = "sum(max_over_time(sum_over_time(queue[1h:1ms])[1h:1ms]))"
 
 fn rig(rules: impl IntoIterator<Item = Rule>) -> Rig {
     let mut rig = Rig::new(rules);
-    rig.limits = Limits { deadline: Duration::from_millis(50), share: 500, ..Limits::USUAL };
+    rig.limits = Limits { deadline: Duration::from_millis(50), share: 200, ..Limits::USUAL };
     rig.restart(0);
     rig
 }
@@ -30,8 +30,11 @@ fn an_expression_that_takes_too_long_is_given_up_told_and_asked_seldom() {
     let evaluated = |rig: &mut Rig| rig.engine().rules[0].evaluated_ms;
     rig.hold("queue", 20.0, 5);
     assert_eq!(evaluated(&mut rig), Some(1_000));
-    rig.hold("queue", 20.0, 600);
-    assert!(evaluated(&mut rig) > Some(25_000), "it was given up for good");
+    while evaluated(&mut rig) == Some(1_000) {
+        assert!(rig.steady_ms < 1_000_000, "it was given up for good");
+        rig.hold("queue", 20.0, 1);
+    }
+    assert!(evaluated(&mut rig) >= Some(10_000), "it took more than its share");
 }
 
 #[test]
@@ -48,8 +51,9 @@ fn expressions_that_take_too_long_take_turns() {
         assert!(failing(&mut rig) <= 6 && rig.steady_ms < 20_000, "{:?}", rig.told());
     }
     // All had their turn, and go on having it.
-    rig.hold("queue", 20.0, 600);
-    for live in &rig.engine().rules[..6] {
-        assert!(live.failure.is_some() && live.evaluated_ms > Some(30_000), "{live:?}");
+    let since = rig.steady_ms;
+    while rig.engine().rules[..6].iter().any(|live| live.evaluated_ms <= Some(since)) {
+        assert!(rig.steady_ms < 1_000_000, "one of them has no turn");
+        assert_eq!(failing(&mut rig), 6);
     }
 }
