@@ -306,6 +306,14 @@ fn a_rule_that_fails_changes_nothing_and_is_told_once() {
     let mut rig = Rig::new([broken, wrong]);
     rig.hold("queue", 20.0, 3);
     assert_eq!(rig.told(), ["firing panics", "firing wrong_text"]);
+    // A text that cannot be filled in goes out as it was written, with what is known.
+    let sent: String = rusqlite::Connection::open(&rig.path)
+        .unwrap()
+        .query_row("SELECT payload FROM outbox WHERE payload LIKE '%wrong_text%'", [], |row| row.get(0))
+        .unwrap();
+    let sent: Message = serde_json::from_str(&sent).unwrap();
+    assert_eq!(sent.value, Some(20.0));
+    assert!(sent.title.contains("{{ labels.nothing }}") && sent.text.contains("cannot fill in the text"), "{sent:?}");
     rig.hold("queue", 60.0, 5);
     assert_eq!(rig.alert("panics").lifecycle, Lifecycle::Firing, "an error is not false");
     assert_eq!(rig.told()[2..], ["meta panics"]);
