@@ -29,6 +29,9 @@ use crate::{
 /// A rule that takes longer is evaluated less often.
 const CHEAP: Duration = Duration::from_millis(5);
 
+/// For so long two messages about failures of one rule are enough.
+const WHILE_MS: u64 = 600_000;
+
 /// How often rules are evaluated, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
@@ -67,6 +70,9 @@ pub(super) struct Live {
     pub(super) alerts: BTreeMap<Labels, Tracked>,
     /// Why it could not be evaluated the last time.
     pub(super) failure: Option<String>,
+    /// Whether it was said to fail, and when things were said of that, by the steady clock.
+    is_said_to_fail: bool,
+    said_ms: Vec<u64>,
     /// When it was evaluated last, by both clocks.
     pub(super) evaluated_ms: Option<u64>,
     pub(super) evaluated_wall_ms: i64,
@@ -103,6 +109,8 @@ impl Live {
             rule,
             alerts: BTreeMap::new(),
             failure: None,
+            is_said_to_fail: false,
+            said_ms: Vec::new(),
             evaluated_ms: None,
             evaluated_wall_ms: 0,
             elements: 0,
@@ -172,11 +180,11 @@ impl Live {
         (self.evaluated_ms, self.evaluated_wall_ms) = (Some(at.steady_ms), at.wall_ms);
         self.plan(at, pace, took);
         Some(match found {
-            Ok(elements) => self.found(elements, tick, pace.limits.alerts),
+            Ok(elements) => self.found(elements, tick, pace.limits.alerts, at.steady_ms),
             Err(message) => {
                 let happened =
                     self.take_on(self.alerts.keys().map(|labels| (labels.clone(), Observed::Failed)).collect(), tick);
-                (happened, self.turn(Some(message)))
+                (happened, self.turn(Some(message), at.steady_ms))
             }
         })
     }
@@ -209,7 +217,7 @@ impl Live {
         self.due_ms = now.steady_ms.saturating_add(self.interval_ms).saturating_sub(pace.slack);
     }
 
-    fn found(&mut self, mut elements: Elements, tick: Tick, most: usize) -> (Happened, Turn) {
+    fn found(&mut self, mut elements: Elements, tick: Tick, most: usize, steady_ms: u64) -> (Happened, Turn) {
         self.elements = elements.len();
         let known = elements.keys().filter(|labels| self.alerts.contains_key(labels)).count();
         let room = most.saturating_sub(self.alerts.len());
@@ -229,7 +237,7 @@ impl Live {
             let name = self.rule.name();
             format!("rule `{name}`: it has {most} alerts, and {surplus} more are left out; sum by fewer labels")
         });
-        (happened, self.turn(message))
+        (happened, self.turn(message, steady_ms))
     }
 
     fn take_on(&mut self, seen: Vec<(Labels, Observed)>, tick: Tick) -> Happened {
@@ -249,19 +257,22 @@ impl Live {
         happened
     }
 
-    /// Takes note of a failure, or that there is none, and says so when it changes.
-    fn turn(&mut self, failure: Option<String>) -> Turn {
-        let before = std::mem::replace(&mut self.failure, failure);
-        match (before, &self.failure) {
-            (None, Some(message)) => {
-                report::line(format_args!("{message}. Its alerts stay as they are until it works again"));
-                Turn::Failed
-            }
-            (Some(_), None) => {
-                report::line(format_args!("rule `{}` works again", self.rule.name()));
-                Turn::Works
-            }
-            _ => Turn::Same,
+    /// Takes note of a failure, or that there is none, and says so when it changes; but not more than twice in a while, so
+    /// that a rule that fails now and then fills no mailbox. What has come of it is said after that.
+    fn turn(&mut self, failure: Option<String>, steady_ms: u64) -> Turn {
+        self.failure = failure;
+        self.said_ms.retain(|said| steady_ms.saturating_sub(*said) < WHILE_MS);
+        if self.failure.is_some() == self.is_said_to_fail || self.said_ms.len() >= 2 {
+            return Turn::Same;
+        }
+        self.said_ms.push(steady_ms);
+        self.is_said_to_fail = self.failure.is_some();
+        if let Some(message) = &self.failure {
+            report::line(format_args!("{message}. Its alerts stay as they are until it works again"));
+            Turn::Failed
+        } else {
+            report::line(format_args!("rule `{}` works again", self.rule.name()));
+            Turn::Works
         }
     }
 }

@@ -328,6 +328,26 @@ fn a_rule_that_fails_changes_nothing_and_is_told_once() {
 }
 
 #[test]
+fn a_rule_that_fails_now_and_then_is_told_seldom_and_how_it_is_in_the_end() {
+    let mut rig = Rig::new([Rule::new("odd").when("label_replace(shard > 5, \"shard\", \"\", \"\", \"\")")]);
+    rig.registry.gauge("shard", &[("shard", "a")], 20.0);
+    for second in 0..1_800 {
+        let value = if second % 2 == 0 { 20.0 } else { 1.0 };
+        rig.registry.gauge("shard", &[("shard", "b")], value);
+        assert!(rig.tick());
+    }
+    let metas = |rig: &Rig| rig.told().iter().filter(|told| *told == "meta odd").count();
+    assert!((3..=8).contains(&metas(&rig)), "{} messages in half an hour", metas(&rig));
+    // It works again, and everybody knows after a while.
+    for _ in 0..660 {
+        rig.registry.gauge("shard", &[("shard", "b")], 1.0);
+        assert!(rig.tick());
+    }
+    let works = rig.kinds().into_iter().rfind(|kind| kind.starts_with("rule_"));
+    assert_eq!(works.as_deref(), Some("rule_works"));
+}
+
+#[test]
 fn elements_that_cannot_be_told_apart_make_a_rule_fail_whether_one_metric_has_them_or_two() {
     let one = Rule::new("one").when("label_replace(shard, \"shard\", \"\", \"\", \"\")").above(10.0);
     let two = Rule::new("two").when("{__name__=~\"queue|lines\"}").above(10.0);
