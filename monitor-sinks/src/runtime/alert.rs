@@ -439,10 +439,11 @@ impl Attendant for Running {
         self.next_row_us = next.map(|millis| millis.saturating_mul(1_000));
     }
 
-    fn failed(&mut self, at_us: i64) {
+    fn failed(&mut self, at_us: i64, error: &Error) {
         self.flushed_us = at_us;
         self.turn = None;
         let now = self.steady_ms();
+        self.engine.failed(now, PATIENCE_MS, error);
         for message in self.engine.overdue(now, PATIENCE_MS) {
             self.notifier.offer(message.clone());
         }

@@ -66,6 +66,7 @@ use super::{
 };
 use crate::{
     ask::{Recent, StoreSource},
+    error::Error,
     notify::{Active, Message},
     promql::Labels,
     store::Placed,
@@ -115,6 +116,8 @@ pub(crate) struct Engine {
     generation: Option<u64>,
     /// When the last flush was.
     flushed_ms: u64,
+    /// Since when the store takes nothing, by the steady clock, and whether that was told.
+    outage: Option<(u64, bool)>,
 }
 
 /// What the engine counts of itself.
@@ -158,6 +161,7 @@ impl Engine {
             figures: Figures::default(),
             generation: None,
             flushed_ms: moment.steady_ms,
+            outage: None,
         };
         engine.restore(table::alerts(connection)?, moment);
         Ok(engine)
@@ -474,8 +478,30 @@ impl Engine {
         self.queue.clear();
     }
 
+    /// Takes note that the last flush could not be committed. When that has been so for `patience_ms`, it is told: at once,
+    /// because nothing can be stored.
+    pub(crate) fn failed(&mut self, now_ms: u64, patience_ms: u64, error: &Error) {
+        let (since_ms, is_told) = self.outage.unwrap_or((now_ms, false));
+        let is_long = now_ms.saturating_sub(since_ms) >= patience_ms;
+        if is_long && !is_told {
+            self.tell_of_store(Some(error));
+        }
+        self.outage = Some((since_ms, is_told || is_long));
+    }
+
+    fn tell_of_store(&mut self, failure: Option<&Error>) {
+        let at_ms = self.clock.last().wall_ms;
+        let kind = if failure.is_some() { "store_failed" } else { "store_works" };
+        let text = failure.map_or_else(|| String::from("it is written to again"), Error::to_string);
+        self.remark(kind, text, at_ms);
+        self.queue.tell_of_store(failure, &self.recipients, at_ms);
+    }
+
     /// Takes note that the samples of the last flush have been committed.
     pub(crate) fn delivered(&mut self) {
+        if let Some((_, true)) = self.outage.take() {
+            self.tell_of_store(None);
+        }
         self.samples.recent().delivered();
     }
 

@@ -9,7 +9,10 @@ use super::{
     tell::{Note, Recipient},
     tracked::Tracked,
 };
-use crate::notify::{Kind, Message, outbox};
+use crate::{
+    error::Error,
+    notify::{Kind, Message, Severity, outbox},
+};
 
 /// So many messages wait at most while the store cannot be written to.
 const MOST_MESSAGES: usize = 20_000;
@@ -59,6 +62,18 @@ impl Queue {
         let channels: Vec<String> = meant.map(|known| known.name.clone()).collect();
         let message = message::of_rule(rule, failure, &self.instance, now_ms);
         self.extend(&message, &channels);
+    }
+
+    /// Queues that the store takes nothing, which has waited for long enough, or that it does again.
+    pub(super) fn tell_of_store(&mut self, failure: Option<&Error>, recipients: &[Recipient], now_ms: i64) {
+        let message = message::of_store(failure, &self.instance, now_ms);
+        let meant = recipients.iter().filter(|known| known.least <= Severity::High);
+        let channels: Vec<String> = meant.map(|known| known.name.clone()).collect();
+        let before = self.messages.len();
+        self.extend(&message, &channels);
+        if failure.is_some() {
+            self.messages[before..].iter_mut().for_each(|waiting| waiting.since_ms = Some(0));
+        }
     }
 
     fn extend(&mut self, message: &Message, channels: &[String]) {

@@ -25,17 +25,21 @@ fn while_the_store_takes_nothing_alerts_go_on_are_told_without_it_and_are_stored
         rig.hold("queue", 5.0, 2);
         let set = |rig: &mut Rig, is_on| fault(&mut rig.running.as_mut().unwrap().0, is_on);
         set(&mut rig, true);
-        let mut direct: Vec<String> = Vec::new();
+        let mut direct: Vec<(u64, String)> = Vec::new();
         let mut failed = 0;
         let mut second = |rig: &mut Rig, value: f64| {
             rig.registry.gauge("queue", &[], value);
             // So many series that there is no room in the pages that are there.
             let job = rig.steady_ms.to_string();
             rig.registry.gauge("job", &[("job", &job), ("text", &"x".repeat(2_000))], value);
-            failed += usize::from(!rig.tick());
-            let now = rig.steady_ms;
+            let now = rig.steady_ms + 1_000;
+            if !rig.tick() {
+                failed += 1;
+                rig.engine().failed(now, 30_000, &Error::setting("no room"));
+            }
             let overdue = rig.engine().overdue(now, 30_000);
-            direct.extend(overdue.filter(|message| message.rule == "queue").map(Message::idempotency_key));
+            let of_queue = |message: &&Message| ["queue", "store"].contains(&&message.rule[..]);
+            direct.extend(overdue.filter(of_queue).map(|message| (now, message.idempotency_key())));
         };
         (0..20).for_each(|_| second(&mut rig, 20.0));
         (0..20).for_each(|_| second(&mut rig, 5.0));
@@ -47,7 +51,16 @@ fn while_the_store_takes_nothing_alerts_go_on_are_told_without_it_and_are_stored
         assert_eq!(told, ["firing queue", "resolved queue", "firing queue"], "{name}");
         let print = rig.alert("queue").fingerprint;
         let key = |incident: u64, kind: &str| format!("{print}.{incident}.{kind}.0.ops@test");
+        // After half a minute it is told as well that nothing is stored, and afterwards that it is again.
+        let place = direct.iter().position(|(_, key)| key.contains(".meta.")).unwrap();
+        let (at_ms, _) = direct.remove(place);
+        assert!((32_000..40_000).contains(&at_ms), "{name}: it was told at {at_ms} ms");
+        let direct: Vec<String> = direct.into_iter().map(|(_, key)| key).collect();
         assert_eq!(direct, [key(1, "firing"), key(1, "resolved"), key(2, "firing")], "{name}");
+        rig.hold("queue", 20.0, 2);
+        let told: Vec<String> = rig.told().into_iter().filter(|told| told.ends_with(" store")).collect();
+        assert_eq!(told, ["meta store", "meta store"], "{name}");
+        assert_eq!(rig.kinds().iter().filter(|kind| kind.starts_with("store_")).count(), 2, "{name}");
         let events = rig.store().alert_events(1_000).unwrap();
         assert_eq!(events.iter().filter(|event| event.rule.as_deref() == Some("queue")).count(), 3, "{name}");
         assert!(rig.store().check().unwrap().is_empty(), "{name}");
