@@ -13,7 +13,7 @@ mod common;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -28,6 +28,7 @@ use monitor_sinks::{
 };
 
 const CHILD: &str = "MONITORED_ALERT_CHILD";
+const POINT: &str = "MONITORED_ALERT_POINT";
 const FIRST: &str = "MONITORED_ALERT_FIRST";
 
 /// Appends the name of each message to a file, or of all that a digest tells.
@@ -91,8 +92,8 @@ fn end_all(monitor: &Monitor, feed: &Feed) {
 /// Fires and resolves until it is killed, and says what was committed.
 #[test]
 fn child_whose_alerts_fire_until_it_is_killed() {
-    let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
-    let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
+    let (Some(folder), Ok(first)) = (std::env::var_os(CHILD).map(PathBuf::from), std::env::var(FIRST)) else { return };
+    let first: u64 = first.parse().unwrap();
     let (monitor, feed) = record(&folder);
     end_all(&monitor, &feed);
     let mut out = std::io::stdout();
@@ -161,6 +162,69 @@ fn no_transition_and_no_message_is_lost_or_told_twice_however_often_it_is_killed
     assert!(Store::open_read_only(&path).unwrap().check().unwrap().is_empty());
     let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
+}
+
+/// Ends the program at its first message, before that has left it or after.
+struct Fatal(Appended, String);
+
+impl Channel for Fatal {
+    fn send(&mut self, message: &Message, deadline: Instant) -> Result<Receipt, Refusal> {
+        if self.1 == "after" {
+            drop(self.0.send(message, deadline));
+        }
+        std::process::abort();
+    }
+}
+
+/// Fires, and dies of telling it.
+#[test]
+fn child_that_dies_of_its_first_message() {
+    let (Some(folder), Ok(point)) = (std::env::var_os(CHILD).map(PathBuf::from), std::env::var(POINT)) else { return };
+    let feed = Feed::default();
+    let [inbox, _] = inboxes(&folder);
+    let fatal = Fatal(Appended::to(&inbox, false), point);
+    let rule = Rule::new("job").when("job").above(10.0).clear_below(9.0);
+    let builder = builder(&folder.join("metrics.db")).rule(rule).channel("singles", fatal);
+    let monitor = builder.start_with(feed.source()).unwrap();
+    set(&feed, "fatal", 20.0);
+    loop {
+        monitor.flush().unwrap();
+    }
+}
+
+/// Row 5 of the failure matrix: between the commit and the message, and between the message and the note that it was sent.
+#[test]
+fn a_program_that_dies_of_a_message_has_it_told_by_the_next_under_the_same_name() {
+    for (point, times) in [("before", 1), ("after", 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        let [inbox, _] = inboxes(folder.path());
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_that_dies_of_its_first_message", "--nocapture"])
+            .env(CHILD, folder.path())
+            .env(POINT, point)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(!status.success());
+        let (monitor, feed) = record(folder.path());
+        let told = || fs::read_to_string(&inbox).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+        let begun = Instant::now();
+        while told().len() < times {
+            set(&feed, "fatal", 20.0);
+            monitor.flush().unwrap();
+            assert!(begun.elapsed() < Duration::from_mins(1), "{point}: it is not told");
+        }
+        monitor.shutdown().unwrap();
+        let told = told();
+        let mut names = told.clone();
+        names.dedup();
+        assert!(told.len() == times && names.len() == 1 && names[0].ends_with(".1.firing.0"), "{point}: {told:?}");
+        let store = Store::open_read_only(&path).unwrap();
+        let kinds: Vec<String> = store.alert_events(10).unwrap().into_iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, ["fired"], "{point}");
+    }
 }
 
 /// Compares what the children said, what the store holds, and what has arrived.

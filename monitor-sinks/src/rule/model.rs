@@ -58,6 +58,8 @@ pub struct Rule {
     least: BTreeMap<String, Severity>,
     /// What is said of its alerts from outside, by their labels.
     routes: Arc<[Route]>,
+    /// How long its function may take.
+    patience: Option<Duration>,
     /// A step that made no sense.
     mistake: Option<String>,
 }
@@ -91,6 +93,9 @@ pub struct Coverage {
 /// How long it takes until an alert that goes on is told again.
 const REPEAT: Duration = Duration::from_hours(4);
 
+/// How long a function may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Rule {
     /// A rule without an expression; its name tells it from others, and its alerts keep their state while it stays.
     pub fn new(name: impl Into<String>) -> Self {
@@ -113,6 +118,7 @@ impl Rule {
             channels: Vec::new(),
             least: BTreeMap::new(),
             routes: Arc::default(),
+            patience: None,
             mistake: None,
         }
     }
@@ -129,11 +135,22 @@ impl Rule {
     /// and is a missing value. Such a rule has one alert without labels, and cannot be written to a file.
     ///
     /// A panic inside, and an expression in it that fails, is an error of the rule: it changes nothing, and is told.
+    ///
+    /// In a running monitor it is called on a thread of its own, so that it may wait without holding up the recording. An
+    /// answer within some milliseconds counts at once, a later one at a later flush, as of the instant that it was asked
+    /// for. One that takes longer than [`answers_within`](Self::answers_within) is an error as well; the function is then
+    /// called again when it has returned, and not before.
     pub fn when_fn<F>(mut self, decide: F) -> Self
     where
         F: Fn(&View<'_>) -> Option<bool> + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe + 'static,
     {
-        self.condition = Condition::Closure(self.condition.lowest(), Closure(Arc::new(decide)));
+        self.condition = Condition::Closure(self.condition.lowest(), Closure::new(Arc::new(decide)));
+        self
+    }
+
+    /// How long the function of the rule may take; 5 seconds if not said. It must be more than 0.
+    pub fn answers_within(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
         self
     }
 
@@ -413,6 +430,11 @@ impl Rule {
     #[must_use]
     pub fn least_severity_for(&self, channel: &str) -> Severity {
         self.least.get(channel).copied().unwrap_or(Severity::Low)
+    }
+
+    /// How long its function may take, if it has one.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience.unwrap_or(PATIENCE)
     }
 
     /// The severities that its alerts can have, the lowest first.

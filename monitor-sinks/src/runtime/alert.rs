@@ -41,7 +41,7 @@ const BUDGET: Duration = Duration::from_secs(2);
 /// What became of messages is stored so long after a flush at the latest.
 const LATEST_US: i64 = 1_000_000;
 
-/// How often it is looked whether a message has arrived.
+/// How often it is looked whether a message has arrived, or a function has answered.
 const LOOK_US: i64 = 50_000;
 
 /// How often the outbox is looked through for what is too old.
@@ -383,10 +383,11 @@ impl Attendant for Running {
             return evaluation;
         }
         let soon = self.flushed_us.saturating_add(LATEST_US);
-        let outcome = if self.notifier.has_outcomes() {
+        let (is_thinking, has_answer) = self.engine.functions();
+        let outcome = if self.notifier.has_outcomes() || has_answer {
             Some(soon)
         } else {
-            self.notifier.is_busy().then(|| now_us.saturating_add(LOOK_US))
+            (self.notifier.is_busy() || is_thinking).then(|| now_us.saturating_add(LOOK_US))
         };
         let row = self.next_row_us.map(|next| next.max(soon));
         [evaluation, outcome, row].into_iter().flatten().min()
@@ -445,10 +446,11 @@ impl Attendant for Running {
         self.next_row_us = next.map(|millis| millis.saturating_mul(1_000));
     }
 
-    fn failed(&mut self, at_us: i64) {
+    fn failed(&mut self, at_us: i64, error: &Error) {
         self.flushed_us = at_us;
         self.turn = None;
         let now = self.steady_ms();
+        self.engine.failed(now, PATIENCE_MS, error);
         for Offered { channel, key, has_arrived } in self.notifier.returned() {
             self.engine.returned(&channel, &key, has_arrived == Some(true), now);
         }

@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use self::level::Level;
 use super::{
     Active, Channel, Kind, Message, Receipt, Refusal, Secret, Settings, Severity, Watcher,
+    secret::without,
     webhook::{check_url, http},
 };
 use crate::{
@@ -199,7 +200,8 @@ impl Door {
     fn post(&self, body: &str, deadline: Instant) -> Result<Receipt, Refusal> {
         let mut headers = vec![("Content-Type", "application/json")];
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_str(), value.expose())));
-        http::post(&self.agent, &self.url, &headers, body, deadline)
+        let secrets: Vec<&str> = http::secrets(&self.headers).collect();
+        without(http::post(&self.agent, &self.url, &headers, body, deadline), &secrets)
     }
 }
 

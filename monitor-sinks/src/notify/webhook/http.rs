@@ -15,7 +15,7 @@ use ureq::{
 
 use crate::{
     error::Error,
-    notify::{Receipt, Refusal},
+    notify::{Receipt, Refusal, Secret},
 };
 
 /// As much as is read of an answer that says what is wrong.
@@ -69,6 +69,13 @@ pub(in crate::notify) fn post(
         Ok(response) => answered(response),
         Err(error) => Err(failed(&error)),
     }
+}
+
+/// What of headers a receiver may repeat and nobody may see. Of `Bearer TOKEN` that is the token alone as well.
+pub(in crate::notify) fn secrets(headers: &[(String, Secret)]) -> impl Iterator<Item = &str> {
+    let values = headers.iter().map(|(_, value)| value.expose());
+    let tokens = values.clone().filter_map(|value| value.rsplit_once(' ')).map(|(_, token)| token);
+    values.chain(tokens)
 }
 
 /// What an answer means. The body is of interest only if it says what is wrong.

@@ -17,7 +17,7 @@ use ureq::{
 };
 
 use self::{preset::Format, signature::signature, template::Template};
-use super::{Channel, Message, Receipt, Refusal, Secret, Settings, Severity};
+use super::{Channel, Message, Receipt, Refusal, Secret, Settings, Severity, secret::without};
 use crate::{error::Error, util::time::to_micros};
 
 /// The address of PagerDuty's events.
@@ -91,6 +91,14 @@ impl Webhook {
         builder
     }
 
+    /// What a receiver may repeat and nobody may see. Of an address that is its path.
+    fn secrets(&self) -> Vec<&str> {
+        let url = self.url.expose();
+        let path = url.split_once("://").and_then(|(_, rest)| rest.find(['/', '?']).map(|at| &rest[at..]));
+        let key = if let Format::PagerDuty(key) = &self.format { Some(key.expose()) } else { None };
+        [url].into_iter().chain(path).chain(http::secrets(&self.headers)).chain(key).collect()
+    }
+
     fn post(&self, message: &Message, body: &str, deadline: Instant) -> Result<Receipt, Refusal> {
         let key = header_safe(&message.idempotency_key());
         let signature = self.key.as_ref().map(|key| signature(key, seconds(), body));
@@ -104,7 +112,8 @@ impl Webhook {
 impl Channel for Webhook {
     fn send(&mut self, message: &Message, deadline: Instant) -> Result<Receipt, Refusal> {
         let bodies = self.format.bodies(message).map_err(Refusal::of_channel)?;
-        bodies.iter().try_fold(Receipt::default(), |_, body| self.post(message, body, deadline))
+        let sent = bodies.iter().try_fold(Receipt::default(), |_, body| self.post(message, body, deadline));
+        without(sent, &self.secrets())
     }
 
     fn settings(&self) -> Settings {

@@ -11,6 +11,7 @@ use super::{
     tracked::{Acknowledgement, Tracked},
 };
 use crate::{
+    error::Error,
     notify::{Active, Kind, Message, Severity},
     promql::Labels,
     util::time::rfc3339,
@@ -71,6 +72,26 @@ pub(super) fn of_rule(rule: &Rule, failure: Option<&str>, instance: &str, now_ms
     } else {
         message.title = format!("rule `{}` works again", rule.name());
         message.text = String::from("Its alerts are evaluated again.");
+    }
+    message
+}
+
+/// That the store takes nothing, or does again.
+pub(super) fn of_store(failure: Option<&Error>, instance: &str, now_ms: i64) -> Message {
+    let print = Fingerprint::new("store", &Labels::new([("alertname", "store failure")]));
+    let mut message = Message::new(Kind::Meta, "store", print.to_string());
+    instance.clone_into(&mut message.instance);
+    message.ordinal = now_ms.unsigned_abs();
+    (message.started_ms, message.at_ms) = (now_ms, now_ms);
+    "store".clone_into(&mut message.group);
+    if let Some(failure) = failure {
+        message.severity = Severity::High;
+        message.title = String::from("the metric store cannot be written to");
+        message.text = format!("{failure}\nRules go on, and alerts are told without it. Values are kept in memory.");
+    } else {
+        message.severity = Severity::Low;
+        message.title = String::from("the metric store is written to again");
+        message.text = String::from("What was kept in memory is stored.");
     }
     message
 }

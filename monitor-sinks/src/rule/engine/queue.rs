@@ -14,9 +14,12 @@ use super::{
     tell::{Note, Recipient},
     tracked::Tracked,
 };
-use crate::notify::{
-    Kind, Message,
-    outbox::{self, Company},
+use crate::{
+    error::Error,
+    notify::{
+        Kind, Message, Severity,
+        outbox::{self, Company},
+    },
 };
 
 /// So many messages wait at most while the store cannot be written to.
@@ -85,6 +88,18 @@ impl Queue {
         let message = message::of_rule(rule, failure, &self.instance, now_ms);
         for known in recipients.iter().filter(|known| way.leads_to(&known.name, message.severity)) {
             self.push(&message, &known.name, None);
+        }
+    }
+
+    /// Queues that the store takes nothing, which has waited for long enough, or that it does again.
+    pub(super) fn tell_of_store(&mut self, failure: Option<&Error>, recipients: &[Recipient], now_ms: i64) {
+        let message = message::of_store(failure, &self.instance, now_ms);
+        let before = self.messages.len();
+        for known in recipients.iter().filter(|known| known.least <= Severity::High) {
+            self.push(&message, &known.name, None);
+        }
+        if failure.is_some() {
+            self.messages[before..].iter_mut().for_each(|waiting| waiting.since_ms = Some(0));
         }
     }
 

@@ -82,6 +82,15 @@ impl Rule {
         for (name, text) in self.labels.iter().chain(&self.annotations) {
             Template::new(text).map_err(|message| format!("the template of `{name}`: {message}"))?;
         }
+        match self.patience {
+            Some(patience) if patience.is_zero() => {
+                return Err(String::from("`answers_within(0)` leaves its function no time; give it some"));
+            }
+            Some(_) if !matches!(self.condition, Condition::Closure(..)) => {
+                return Err(String::from("`answers_within` is for functions; take it out, or decide with `when_fn`"));
+            }
+            _ => {}
+        }
         if self.depends_on.contains(&self.name) {
             return Err(String::from("it depends on itself"));
         }
@@ -131,6 +140,14 @@ mod tests {
             (cpu().when_fn(|_| None).above(1.0), "rule `r`: a function decides by itself; it can have no threshold"),
             (cpu().when_fn(|_| None), "rule `r`: a function decides; take the expression out"),
             (cpu().above(f64::NAN), "rule `r`: a threshold must be a number"),
+            (
+                Rule::new("r").when_fn(|_| None).answers_within(Duration::ZERO),
+                "rule `r`: `answers_within(0)` leaves its function no time; give it some",
+            ),
+            (
+                cpu().answers_within(Duration::from_secs(1)),
+                "rule `r`: `answers_within` is for functions; take it out, or decide with `when_fn`",
+            ),
             (cpu().label("a-b", "x"), "rule `r`: `a-b` cannot be the name of a label; letters, digits and _ can"),
             (cpu().depends_on("r"), "rule `r`: it depends on itself"),
             (
