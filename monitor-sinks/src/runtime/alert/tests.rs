@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::{
-    notify::Kind,
+    notify::{Kind, Severity},
     registry::Registry,
     store::{Origin, Retention, Rider, Settings, Store},
 };
@@ -27,6 +27,11 @@ impl Channel for Asked {
         let gone = || Refusal::transient("the test is over");
         self.0.send(message.clone()).map_err(|_| gone())?;
         self.1.recv().map_err(|_| gone())?
+    }
+
+    /// It wants to know of the rule of this test and of nothing else.
+    fn settings(&self) -> notify::Settings {
+        notify::Settings { min_severity: Severity::Critical, ..notify::Settings::default() }
     }
 }
 
@@ -56,7 +61,7 @@ impl Rig {
         let mut writer = Writer::open(&path, settings, START_US).unwrap();
         let (sender, messages) = channel();
         let (answers, answered) = channel();
-        let rule = Rule::new("queue").when("queue").above(10.0);
+        let rule = Rule::new("queue").when("queue").above(10.0).severity(Severity::Critical);
         let alerts = Alerts {
             rules: vec![rule.repeat(Duration::ZERO)],
             channels: vec![(String::from("ops"), Handed::new(Asked(sender, answered)))],
