@@ -242,7 +242,7 @@ impl Config {
         for route in &routes {
             known(complain, "channel", &route.channels, &names);
         }
-        route::lead(&routes, &mut own, complain);
+        route::lead(routes, &mut own, complain);
         root.finish();
         let rules = own.into_iter().map(|own| own.rule).collect();
         Self { path: PathBuf::from(file), store, host, alerts, rules, groups, channels }
@@ -278,7 +278,7 @@ fn entry(rule: &Rule) -> Entry {
 fn of_file(at: usize, entry: &Entry) -> Option<Written<'static>> {
     let Entry::Alert(rule) = entry else { return None };
     let rule = Rule::clone(rule);
-    Some(Written { rule, at, channels: Vec::new(), depends_on: Vec::new(), repeats: false, groups: false })
+    Some(Written { rule, at, channels: Vec::new(), depends_on: Vec::new() })
 }
 
 impl fmt::Debug for Config {

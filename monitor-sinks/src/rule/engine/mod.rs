@@ -6,6 +6,8 @@
 //! tracked   an alert: its state, who knows what of it
 //! tell      who is told what; message: in which words
 //! silence   what keeps messages back; command: what people ask for
+//! listener  what would be told, for dry runs
+//! function  a function of the program that decides, on a thread of its own
 //! joined    the samples in memory and the store as one source; clock: time that is stepped
 //! table     the tables of all this
 //! read      alerts as readers of the store see them
@@ -21,7 +23,9 @@
 
 mod clock;
 mod command;
+mod function;
 mod joined;
+mod listener;
 mod live;
 mod message;
 mod queue;
@@ -31,10 +35,15 @@ mod table;
 mod tell;
 mod tracked;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rusqlite::{Connection, Transaction};
 
+pub(super) use self::listener::Listener;
 pub(crate) use self::{clock::Moment, live::Limits, tell::Recipient};
 use self::{
     clock::{Clock, Now},
@@ -44,7 +53,7 @@ use self::{
     queue::Queue,
     silence::{Silencer, subject},
     table::{Entry, RuleRow},
-    tell::tell,
+    tell::{tell, tell_of_ack},
     tracked::{Memory, Tracked},
 };
 pub use self::{
@@ -56,10 +65,12 @@ use super::{
     event::{Event, EventKind},
     fingerprint::Fingerprint,
     model::Rule,
+    route::Way,
     step::remove,
 };
 use crate::{
     ask::{Recent, StoreSource},
+    error::Error,
     notify::{Active, Message},
     promql::Labels,
     store::Placed,
@@ -94,11 +105,12 @@ pub(crate) struct Engine {
     is_faster: bool,
     recipients: Vec<Recipient>,
     rules: Vec<Live>,
+    /// The first rule that had to wait for the next flush, which begins with it.
+    first: Option<usize>,
     /// Alerts of rules that are gone; they are written once.
     orphans: Vec<(String, Tracked)>,
     silencers: Vec<Silencer>,
-    recent: Recent,
-    store: StoreSource,
+    samples: Arc<Joined>,
     clock: Clock,
     /// The last command that was taken.
     commanded: i64,
@@ -108,6 +120,8 @@ pub(crate) struct Engine {
     generation: Option<u64>,
     /// When the last flush was.
     flushed_ms: u64,
+    /// Since when the store takes nothing, by the steady clock, and whether that was told.
+    outage: Option<(u64, bool)>,
 }
 
 /// What the engine counts of itself.
@@ -141,17 +155,21 @@ impl Engine {
             is_faster: settings.every.is_some_and(|every| every < settings.flush_every),
             recipients: settings.recipients,
             rules,
+            first: None,
             orphans: Vec::new(),
             silencers: table::silences(connection)?.into_iter().filter_map(|known| Silencer::new(known).ok()).collect(),
-            recent,
-            store,
+            samples: Arc::new(Joined::new(recent, store)),
             clock: Clock::new(moment),
             commanded: 0,
-            queue: Queue { instance: settings.instance, ..Queue::default() },
+            queue: Queue::default(),
             figures: Figures::default(),
             generation: None,
             flushed_ms: moment.steady_ms,
+            outage: None,
         };
+        let singles =
+            engine.recipients.iter().filter(|known| known.is_single).map(|known| known.name.clone()).collect();
+        (engine.queue.instance, engine.queue.singles) = (settings.instance, singles);
         engine.restore(table::alerts(connection)?, moment);
         Ok(engine)
     }
@@ -169,8 +187,11 @@ impl Engine {
             let Some(event) = remove(&mut alert.memory.state, moment.wall_ms) else { continue };
             let rule = Rule::new(rule);
             self.record(&rule, &alert, std::slice::from_ref(&event));
-            let notes = tell(&rule, &mut alert.memory, &[event], &self.recipients, moment.wall_ms, 0);
-            self.queue.tell(&rule, &alert, &notes);
+            let way = Way::new(&rule, &[]);
+            let notes = tell(&rule, &way, &mut alert.memory, &[event], &self.recipients, moment.wall_ms, 0);
+            // If the rule comes back, its alerts are news.
+            alert.memory.told.begun = None;
+            self.queue.tell(&rule, &alert, &notes, None);
             self.orphans.push((rule.name().to_owned(), alert));
         }
     }
@@ -184,7 +205,7 @@ impl Engine {
     ) {
         let now = self.clock.read(moment);
         if let Some(stepped_ms) = now.stepped_ms {
-            self.recent.shift(stepped_ms);
+            self.samples.recent().shift(stepped_ms);
             let text = format!("the wall clock was stepped by {:.1} s", stepped_ms as f64 / 1_000.0);
             self.queue.entries.push(Entry {
                 at_ms: now.wall_ms,
@@ -195,7 +216,9 @@ impl Engine {
                 text,
             });
         }
-        self.recent.take(now.at_ms, samples);
+        // What was asked for since the last flush: that one is in the store now.
+        self.samples.learn();
+        self.samples.recent().take(now.at_ms, samples);
         if let Some(connection) = connection {
             self.take_commands(connection, now);
         }
@@ -209,11 +232,22 @@ impl Engine {
     /// Evaluates the rules that are due; what happened to their alerts, by the place of the rule.
     fn evaluate(&mut self, now: Now) -> HashMap<usize, Happened> {
         let mut all = HashMap::new();
-        let mut missed = Vec::new();
-        for (place, live) in self.rules.iter_mut().enumerate().filter(|(_, live)| live.is_due(now)) {
-            let source = Joined::new(&self.recent, &self.store);
-            let (happened, turn) = live.run(&source, now, self.pace);
-            missed.append(&mut source.missed());
+        let begun = Instant::now();
+        self.rules.iter_mut().filter(|live| live.is_due(now)).for_each(|live| live.ask(&self.samples, now));
+        let (count, first) = (self.rules.len(), self.first.take().unwrap_or(0));
+        for place in (0..count).map(|step| (first + step) % count) {
+            let live = &mut self.rules[place];
+            if !live.is_due(now) {
+                continue;
+            }
+            let spent = begun.elapsed();
+            // Rules that take as long as they may take turns.
+            if spent > self.pace.limits.deadline && live.can_wait(self.pace) {
+                self.first.get_or_insert(place);
+                continue;
+            }
+            let grace = self.pace.limits.grace.saturating_sub(spent);
+            let Some((happened, turn)) = live.run(&self.samples, now, self.pace, grace) else { continue };
             self.figures.evaluations += 1;
             self.figures.failures += u64::from(live.failure.is_some());
             if turn != Turn::Same {
@@ -226,9 +260,6 @@ impl Engine {
             if !happened.is_empty() {
                 all.insert(place, happened);
             }
-        }
-        for name in missed {
-            self.recent.learn(&self.store, &name);
         }
         all
     }
@@ -251,18 +282,20 @@ impl Engine {
                 {
                     continue;
                 }
-                memory.silenced = silence_for(&self.silencers, rule, &alert.labels, memory);
+                memory.silenced = silence_for(&self.silencers, rule, &alert.labels, memory, now);
                 let kept_back = rule.dependencies().iter().find(|name| {
                     active
                         .get(name.as_str())
                         .is_some_and(|others| others.iter().any(|other| agree(other, &alert.labels)))
                 });
                 memory.inhibited = kept_back.cloned();
-                let notes = tell(rule, memory, &events, &self.recipients, now.wall_ms, now.elapsed_ms);
+                let way = Way::new(rule, alert.routes(rule, !events.is_empty()));
+                let memory = &mut alert.memory;
+                let notes = tell(rule, &way, memory, &events, &self.recipients, now.wall_ms, now.elapsed_ms);
                 counted.firing += u64::from(memory.state.is_active());
                 counted.pending += u64::from(memory.state.lifecycle == super::Lifecycle::Pending);
                 counted.silenced += u64::from(memory.silenced.is_some());
-                self.queue.tell(rule, alert, &notes);
+                self.queue.tell(rule, alert, &notes, way.grouping);
                 if !events.is_empty() {
                     recorded.push((place, alert.clone(), events));
                 }
@@ -322,14 +355,17 @@ impl Engine {
             Command::Ack { fingerprint, by, note, until_ms } => {
                 let wanted = fingerprint.parse::<Fingerprint>().ok();
                 let alerts = self.rules.iter_mut().flat_map(|live| {
-                    let rule = live.rule.name().to_owned();
-                    live.alerts.values_mut().map(move |alert| (rule.clone(), alert))
+                    let rule = &live.rule;
+                    live.alerts.values_mut().map(move |alert| (rule, alert))
                 });
                 for (rule, alert) in alerts.filter(|(_, alert)| Some(alert.fingerprint) == wanted) {
                     let text = format!("{by}: {note}");
                     let incident = alert.memory.state.incident;
                     alert.memory.ack = Some(Acknowledgement { by: by.clone(), note: note.clone(), until_ms, incident });
-                    let (alert, rule) = (Some(alert.fingerprint), Some(rule));
+                    let way = Way::new(rule, alert.routes(rule, false));
+                    let notes = tell_of_ack(rule, &way, &mut alert.memory, now.wall_ms);
+                    self.queue.tell(rule, alert, &notes, None);
+                    let (alert, rule) = (Some(alert.fingerprint), Some(rule.name().to_owned()));
                     self.queue.entries.push(Entry { at_ms: now.wall_ms, alert, rule, kind: "ack", event: None, text });
                 }
             }
@@ -369,6 +405,11 @@ impl Engine {
     pub(crate) fn due_in_ms(&self, steady_ms: u64) -> Option<u64> {
         let soonest = || self.rules.iter().map(|live| live.due_in_ms(steady_ms)).min();
         if self.is_faster { soonest() } else { None }
+    }
+
+    /// Whether a function thinks about a rule, and whether one has an answer that the next flush will judge.
+    pub(crate) fn functions(&self) -> (bool, bool) {
+        (self.rules.iter().any(Live::is_asked), self.rules.iter().any(Live::has_answered))
     }
 
     /// Whether nothing has been written to file number `generation`.
@@ -452,21 +493,52 @@ impl Engine {
         self.queue.clear();
     }
 
+    /// Takes note that the last flush could not be committed. When that has been so for `patience_ms`, it is told: at once,
+    /// because nothing can be stored.
+    pub(crate) fn failed(&mut self, now_ms: u64, patience_ms: u64, error: &Error) {
+        let (since_ms, is_told) = self.outage.unwrap_or((now_ms, false));
+        let is_long = now_ms.saturating_sub(since_ms) >= patience_ms;
+        if is_long && !is_told {
+            self.tell_of_store(Some(error));
+        }
+        self.outage = Some((since_ms, is_told || is_long));
+    }
+
+    fn tell_of_store(&mut self, failure: Option<&Error>) {
+        let at_ms = self.clock.last().wall_ms;
+        let kind = if failure.is_some() { "store_failed" } else { "store_works" };
+        let text = failure.map_or_else(|| String::from("it is written to again"), Error::to_string);
+        self.remark(kind, text, at_ms);
+        self.queue.tell_of_store(failure, &self.recipients, at_ms);
+    }
+
     /// Takes note that the samples of the last flush have been committed.
     pub(crate) fn delivered(&mut self) {
-        self.recent.delivered();
+        if let Some((_, true)) = self.outage.take() {
+            self.tell_of_store(None);
+        }
+        self.samples.recent().delivered();
     }
 
     /// The alerts that fire and that a channel was told of.
     pub(crate) fn known_to(&self, channel: &str) -> Vec<Active> {
-        let told = |alert: &&Tracked| alert.memory.state.is_active() && alert.memory.told.channels.contains(channel);
+        // Whoever was told that an alert comes and goes holds it until it is calm.
+        let told = |alert: &&Tracked| {
+            let Memory { state, told, .. } = &alert.memory;
+            (state.is_active() || told.restless) && told.channels.contains(channel)
+        };
         let alerts = self.rules.iter().flat_map(|live| live.alerts.values().map(move |alert| (&live.rule, alert)));
         alerts.filter(|(_, alert)| told(alert)).map(|(rule, alert)| message::active(rule, alert)).collect()
     }
 
-    /// Messages that have waited for a commit for longer than `patience_ms`, each once: they are sent without.
-    pub(crate) fn overdue(&mut self, now_ms: u64, patience_ms: u64) -> impl Iterator<Item = &Message> {
-        self.queue.overdue(now_ms, patience_ms)
+    /// Offers messages that have waited for a commit for longer than `patience_ms`: they are sent without.
+    pub(crate) fn overdue(&mut self, now_ms: u64, patience_ms: u64, offer: impl FnMut(&Message) -> bool) {
+        self.queue.overdue(now_ms, patience_ms, offer);
+    }
+
+    /// Takes note of what became of one of them.
+    pub(crate) fn returned(&mut self, channel: &str, key: &str, has_arrived: bool, now_ms: u64) {
+        self.queue.returned(channel, key, has_arrived, now_ms);
     }
 
     /// What it has counted.
@@ -491,12 +563,13 @@ fn recent(rules: &[Live], service: &str, store: &StoreSource, moment: Moment) ->
 }
 
 /// The silence that an alert is under, if there is one.
-fn silence_for(silencers: &[Silencer], rule: &Rule, labels: &Labels, memory: &Memory) -> Option<i64> {
+fn silence_for(silencers: &[Silencer], rule: &Rule, labels: &Labels, memory: &Memory, now: Now) -> Option<i64> {
     if silencers.is_empty() {
         return None;
     }
     let subject = subject(rule.name(), labels, memory.state.severity);
-    silencers.iter().find(|silencer| silencer.is_for(&subject)).map(|silencer| silencer.silence.id)
+    let holds = |silencer: &&Silencer| !silencer.is_over(now.wall_ms) && silencer.is_for(&subject);
+    silencers.iter().find(holds).map(|silencer| silencer.silence.id)
 }
 
 /// Whether two alerts are of one thing: they have the same values of the labels that both have.
