@@ -1,6 +1,11 @@
 //! `monitor agent`: samples the machine into a store until it is told to stop.
 
-use std::{io, io::Write, process, time::Duration};
+use std::{
+    io,
+    io::{IsTerminal, Write},
+    process,
+    time::Duration,
+};
 
 use monitor_sinks::Monitor;
 use serde_json::{Value as Json, json};
@@ -19,7 +24,9 @@ const LONGEST_FLUSH: Duration = Duration::from_hours(1);
 /// Samples until a signal comes, then stores what is left.
 pub(crate) fn run(agent: &Agent) -> Result<Exit, Failure> {
     let mut stop = Stop::prepare().map_err(Failure::Signals)?;
-    if agent.config.is_some() {
+    // A service is told to read its settings anew by a hang-up, and must not end by it if it has none. A terminal that is
+    // closed ends what was started in it.
+    if agent.config.is_some() || !io::stdin().is_terminal() {
         stop.expect_reloads().map_err(Failure::Signals)?;
     }
     let monitor = start(agent)?;

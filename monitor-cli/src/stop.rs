@@ -2,7 +2,7 @@
 //!
 //! The handlers are in place before anything is opened, so that a signal during the start is not lost. A hang-up is left
 //! to the system: who starts the agent with `nohup` wants it to go on. Only for a program with settings that can be read
-//! anew it is the wish that they are.
+//! anew, and for a service, it is the wish that they are.
 
 use std::{
     io,

@@ -77,6 +77,16 @@ fn an_agent_goes_by_its_file_and_reads_it_anew() {
         let told = told(folder.path());
         told.contains("\"rule\":\"second\"") && told.contains("\"kind\":\"resolved\"")
     });
+
+    // The store and the machine are for the next start, and that is said.
+    fs::write(&config, settings("second").replace("every = '200ms'\nfamilies", "every = '300ms'\nfamilies")).unwrap();
+    signal(&child, "HUP");
+    complaint.clear();
+    complaints.read_line(&mut complaint).unwrap();
+    assert!(complaint.contains("counts from the next start on"), "{complaint}");
+    line.clear();
+    out.read_line(&mut line).unwrap();
+    assert!(line.contains("anew"), "{line}");
     signal(&child, "TERM");
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
@@ -95,6 +105,27 @@ fn an_agent_goes_by_its_file_and_reads_it_anew() {
     }
     let failures = store.query().metric("monitored_config_reload_failures_total").series().unwrap();
     assert!((failures[0].increase() - 1.0).abs() < 1e-9, "{failures:?}");
+}
+
+#[test]
+fn an_agent_without_a_file_goes_on_after_a_hang_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_monitor"))
+        .args(["agent", "--every", "1s", "--db"])
+        .arg(folder.path().join("m.db"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    signal(&child, "HUP");
+    let mut complaint = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut complaint).unwrap();
+    assert!(complaint.contains("not started with a file of settings"), "{complaint}");
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! A process that is killed at any instant loses no transition of an alert and no message, and tells none twice under
 //! another name.
 //!
-//! A child fires and resolves alerts as fast as it can, each of a series of its own, and tells them through a channel that
-//! appends to a file, with an fsync before it says that it has. It is killed again and again. In the end another monitor
-//! takes over and tells what is left.
+//! A child fires and resolves alerts as fast as it can, each of a series of its own, and tells them through two channels that
+//! append to files, with an fsync before they say that they have: one gets each message by itself, the other one digests of
+//! the group that all alerts are in. It is killed again and again. In the end another monitor takes over and tells what is
+//! left.
 //!
 //! `MONITORED_KILLS` sets how often; a few times if not said.
 #![cfg(all(feature = "rules", any(feature = "sqlite", feature = "sqlite-system")))]
@@ -12,7 +13,7 @@ mod common;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -27,36 +28,52 @@ use monitor_sinks::{
 };
 
 const CHILD: &str = "MONITORED_ALERT_CHILD";
+const POINT: &str = "MONITORED_ALERT_POINT";
 const FIRST: &str = "MONITORED_ALERT_FIRST";
 
-/// Appends the name of each message to a file.
-struct Appended(File);
+/// Appends the name of each message to a file, or of all that a digest tells.
+struct Appended {
+    file: File,
+    digest: bool,
+}
 
 impl Appended {
-    fn to(path: &Path) -> Self {
-        Self(OpenOptions::new().create(true).append(true).open(path).unwrap())
+    fn to(path: &Path, digest: bool) -> Self {
+        Self { file: OpenOptions::new().create(true).append(true).open(path).unwrap(), digest }
     }
 }
 
 impl Channel for Appended {
     fn send(&mut self, message: &Message, _deadline: Instant) -> Result<Receipt, Refusal> {
-        let line = format!("{}\n", message.key());
-        let written = self.0.write_all(line.as_bytes()).and_then(|()| self.0.sync_data());
+        let mut told: Vec<String> = message.members.iter().map(|member| member.key.clone()).collect();
+        if told.is_empty() {
+            told.push(message.key());
+        }
+        let lines = told.join("\n") + "\n";
+        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         written.map(|()| Receipt::new("appended")).map_err(|error| Refusal::transient(error.to_string()))
     }
 
     fn settings(&self) -> Settings {
-        // Each message by itself, so that the test can count them.
         let mut settings = Settings::default();
-        settings.digest = false;
+        settings.digest = self.digest;
         settings
     }
 }
 
-fn record(path: &Path, inbox: &Path) -> (Monitor, Feed) {
+/// What the channel for single messages wrote to, and the one for digests.
+fn inboxes(folder: &Path) -> [PathBuf; 2] {
+    ["singles", "digests"].map(|name| folder.join(name))
+}
+
+fn record(folder: &Path) -> (Monitor, Feed) {
     let feed = Feed::default();
-    let rule = Rule::new("job").when("job").above(10.0).clear_below(9.0);
-    let builder = builder(path).rule(rule).channel("file", Appended::to(inbox)).start_patience(Duration::from_secs(10));
+    let rule = Rule::new("job").when("job").above(10.0).clear_below(9.0).group_by([""; 0]);
+    let rule = rule.group_wait(Duration::from_millis(30)).group_interval(Duration::from_secs(1));
+    let [singles, digests] = inboxes(folder);
+    let builder = builder(&folder.join("metrics.db")).rule(rule).start_patience(Duration::from_secs(10));
+    let builder = builder.channel("singles", Appended::to(&singles, false));
+    let builder = builder.channel("digests", Appended::to(&digests, true));
     (builder.start_with(feed.source()).unwrap(), feed)
 }
 
@@ -75,9 +92,9 @@ fn end_all(monitor: &Monitor, feed: &Feed) {
 /// Fires and resolves until it is killed, and says what was committed.
 #[test]
 fn child_whose_alerts_fire_until_it_is_killed() {
-    let Some(folder) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
-    let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
-    let (monitor, feed) = record(&folder.join("metrics.db"), &folder.join("inbox"));
+    let (Some(folder), Ok(first)) = (std::env::var_os(CHILD).map(PathBuf::from), std::env::var(FIRST)) else { return };
+    let first: u64 = first.parse().unwrap();
+    let (monitor, feed) = record(&folder);
     end_all(&monitor, &feed);
     let mut out = std::io::stdout();
     for job in first.. {
@@ -96,7 +113,7 @@ fn child_whose_alerts_fire_until_it_is_killed() {
 fn no_transition_and_no_message_is_lost_or_told_twice_however_often_it_is_killed() {
     let kills: u64 = std::env::var("MONITORED_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
     let folder = tempfile::tempdir().unwrap();
-    let (path, inbox) = (folder.path().join("metrics.db"), folder.path().join("inbox"));
+    let path = folder.path().join("metrics.db");
     let mut random = Random(0x5eed_1234_5678_9abc);
     let mut said: BTreeSet<(String, u64)> = BTreeSet::new();
     for kill in 0..kills {
@@ -125,7 +142,7 @@ fn no_transition_and_no_message_is_lost_or_told_twice_however_often_it_is_killed
     }
     assert!(said.len() as u64 >= kills, "the children have done nothing");
 
-    let (monitor, feed) = record(&path, &inbox);
+    let (monitor, feed) = record(folder.path());
     end_all(&monitor, &feed);
     let connection = rusqlite::Connection::open(&path).unwrap();
     let begun = Instant::now();
@@ -139,10 +156,75 @@ fn no_transition_and_no_message_is_lost_or_told_twice_however_often_it_is_killed
     assert!(monitor.alerts().unwrap().is_empty());
     monitor.shutdown().unwrap();
 
-    check(&path, &inbox, &said, kills);
+    for inbox in inboxes(folder.path()) {
+        check(&path, &inbox, &said, kills);
+    }
     assert!(Store::open_read_only(&path).unwrap().check().unwrap().is_empty());
     let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
+}
+
+/// Ends the program at its first message, before that has left it or after.
+struct Fatal(Appended, String);
+
+impl Channel for Fatal {
+    fn send(&mut self, message: &Message, deadline: Instant) -> Result<Receipt, Refusal> {
+        if self.1 == "after" {
+            drop(self.0.send(message, deadline));
+        }
+        std::process::abort();
+    }
+}
+
+/// Fires, and dies of telling it.
+#[test]
+fn child_that_dies_of_its_first_message() {
+    let (Some(folder), Ok(point)) = (std::env::var_os(CHILD).map(PathBuf::from), std::env::var(POINT)) else { return };
+    let feed = Feed::default();
+    let [inbox, _] = inboxes(&folder);
+    let fatal = Fatal(Appended::to(&inbox, false), point);
+    let rule = Rule::new("job").when("job").above(10.0).clear_below(9.0);
+    let builder = builder(&folder.join("metrics.db")).rule(rule).channel("singles", fatal);
+    let monitor = builder.start_with(feed.source()).unwrap();
+    set(&feed, "fatal", 20.0);
+    loop {
+        monitor.flush().unwrap();
+    }
+}
+
+/// Row 5 of the failure matrix: between the commit and the message, and between the message and the note that it was sent.
+#[test]
+fn a_program_that_dies_of_a_message_has_it_told_by_the_next_under_the_same_name() {
+    for (point, times) in [("before", 1), ("after", 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.db");
+        let [inbox, _] = inboxes(folder.path());
+        let status = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_that_dies_of_its_first_message", "--nocapture"])
+            .env(CHILD, folder.path())
+            .env(POINT, point)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(!status.success());
+        let (monitor, feed) = record(folder.path());
+        let told = || fs::read_to_string(&inbox).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+        let begun = Instant::now();
+        while told().len() < times {
+            set(&feed, "fatal", 20.0);
+            monitor.flush().unwrap();
+            assert!(begun.elapsed() < Duration::from_mins(1), "{point}: it is not told");
+        }
+        monitor.shutdown().unwrap();
+        let told = told();
+        let mut names = told.clone();
+        names.dedup();
+        assert!(told.len() == times && names.len() == 1 && names[0].ends_with(".1.firing.0"), "{point}: {told:?}");
+        let store = Store::open_read_only(&path).unwrap();
+        let kinds: Vec<String> = store.alert_events(10).unwrap().into_iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, ["fired"], "{point}");
+    }
 }
 
 /// Compares what the children said, what the store holds, and what has arrived.
@@ -181,7 +263,8 @@ fn check(path: &Path, inbox: &Path, said: &BTreeSet<(String, u64)>, kills: u64) 
         assert_eq!((begins(print), ends(print)), (1, 1), "messages of alert {print}");
     }
     println!(
-        "{kills} kills: {} alerts, {} messages arrived, {} of them twice with the same name, none lost",
+        "{}: {kills} kills, {} alerts, {} messages arrived, {} of them twice with the same name, none lost",
+        inbox.file_name().unwrap().display(),
         events.len(),
         arrived.len(),
         wire.len() - arrived.len()

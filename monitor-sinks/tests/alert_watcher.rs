@@ -71,5 +71,10 @@ fn what_fires_is_held_unless_it_is_silenced_or_for_others() {
     assert_eq!(board.rules(), ["long high"]);
     set(&monitor, &feed, 1.0);
     assert_eq!(board.rules(), [""; 0]);
+    // One that comes and goes is held until it is calm.
+    for value in [20.0, 1.0, 20.0, 1.0] {
+        set(&monitor, &feed, value);
+        assert_eq!(board.rules(), ["long high"]);
+    }
     monitor.shutdown().unwrap();
 }

@@ -140,6 +140,31 @@ fn a_program_that_ends_waits_for_a_moment_only_and_the_next_one_tells_the_rest()
 }
 
 #[test]
+fn a_group_is_told_when_it_has_waited_whether_there_is_a_flush_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("metrics.db");
+    let (sender, messages) = channel();
+    let (monitor, feed) = start(&path, |builder| {
+        let rule = Rule::new("full").when("full").above(0.5).group_by(["host"]);
+        let alone = Rule::new("alone").when("max(full)").above(0.5);
+        let rules = [rule.group_wait(Duration::from_millis(1_500)), alone];
+        builder.rules(rules).channel("ops", Handed(sender))
+    });
+    feed.with(|registry| registry.gauge("full", &[("host", "h1"), ("disk", "a")], 1.0));
+    monitor.flush().unwrap();
+    let begun = Instant::now();
+    assert_eq!(messages.recv_timeout(SOON).unwrap().rule, "alone");
+    feed.with(|registry| registry.gauge("full", &[("host", "h1"), ("disk", "b")], 1.0));
+    monitor.flush().unwrap();
+    // The next flush that anybody asks for is in an hour.
+    let digest = messages.recv_timeout(SOON).unwrap();
+    assert_eq!((digest.kind, digest.members.len()), (Kind::Digest, 2));
+    assert_eq!(digest.title, "2 alerts of full{host=\"h1\"}: 2 firing");
+    assert!(begun.elapsed() >= Duration::from_millis(1_400), "{:?}", begun.elapsed());
+    monitor.shutdown().unwrap();
+}
+
+#[test]
 fn another_process_may_silence_and_acknowledge_but_not_record() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("metrics.db");

@@ -14,10 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use delivery::{PATIENCE, Receiver, now_ms};
+use delivery::{PATIENCE, Receiver, message, now_ms};
 use monitor_sinks::{
     Monitor,
-    notify::{Active, Alertmanager, Severity},
+    notify::{Active, Alertmanager, Channel, Class, Kind, Severity},
     rule::Rule,
 };
 
@@ -166,6 +166,32 @@ fn an_alert_whose_program_is_killed_ends_by_itself() {
     real.until(PATIENCE, |holds| holds.len() == 1);
     drop(ours);
     real.until(PATIENCE, <[_]>::is_empty);
+}
+
+#[test]
+fn a_test_is_an_alert_that_says_so_and_is_ended_again() {
+    let Some(program) = alertmanager() else { return };
+    let receiver = Receiver::answering("200 OK");
+    let folder = tempfile::tempdir().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut ours = Alertmanager::at(format!("http://{address}")).start().unwrap();
+    let mut test = || ours.send(&message(Kind::Test, "f00d"), Instant::now() + PATIENCE);
+    assert_eq!(test().unwrap_err().class, Class::Transient, "nobody is there");
+    let real = Real::start(&program, folder.path(), address, &receiver);
+    real.until(PATIENCE, <[_]>::is_empty);
+    let receipt = test().unwrap();
+    assert!(receipt.text.starts_with("200 OK"), "{}", receipt.text);
+    let figures = get(address, "/metrics").unwrap();
+    for status in ["firing", "resolved"] {
+        let line = format!("alertmanager_alerts_received_total{{status=\"{status}\",version=\"v2\"}} 1\n");
+        assert!(figures.contains(&line), "{status}: {figures}");
+    }
+    assert!(real.holds().unwrap().is_empty());
+    // An address at which there is no Alertmanager is for somebody to mend.
+    let none = Receiver::answering("404 Not Found");
+    let mut wrong = Alertmanager::at(format!("http://{}", none.address)).start().unwrap();
+    let refusal = wrong.send(&message(Kind::Test, "f00d"), Instant::now() + PATIENCE).unwrap_err();
+    assert_eq!(refusal.class, Class::Channel, "{refusal}");
 }
 
 #[test]

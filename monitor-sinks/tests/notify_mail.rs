@@ -82,16 +82,19 @@ fn wrong_passwords_unknown_authorities_and_missing_encryption_are_for_somebody_t
     assert_eq!(clear.rest(), [Value::Null; 0]);
 }
 
+/// Row 2 of the failure matrix: what goes by.
 #[test]
-fn a_server_that_is_busy_gets_the_mail_once_when_it_is_not() {
-    let Some(server) = Server::start(&[]) else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let mut post = post(folder.path(), server.email(&["busy"]));
-    post.queue(&message(Kind::Firing, "f00d"), "mail");
-    let notes = post.until(is_sent);
-    assert_eq!(notes.len(), 3, "{notes:?}");
-    server.next("mail");
-    assert!(server.rest().iter().all(|event| event["event"] != "mail"));
+fn a_server_that_is_busy_or_goes_down_gets_the_mail_once_when_it_is_there() {
+    for who in ["busy", "grey", "away"] {
+        let Some(server) = Server::start(&[]) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let mut post = post(folder.path(), server.email(&[who]));
+        post.queue(&message(Kind::Firing, "f00d"), "mail");
+        let notes = post.until(is_sent);
+        assert_eq!(notes.len(), 3, "{who}: {notes:?}");
+        server.next("mail");
+        assert!(server.rest().iter().all(|event| event["event"] != "mail"), "{who}");
+    }
 }
 
 /// Row 3 of the failure matrix: nobody can know whether the server took it.

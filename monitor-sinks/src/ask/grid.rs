@@ -119,6 +119,12 @@ impl Grid {
         Self { marks, interval: interval.max(1_000), tier, is_over }
     }
 
+    /// The part of it whose instants lie after `after`, some of them at least.
+    pub(super) fn since(&self, after: i64) -> Self {
+        let marks = self.marks.iter().copied().filter(|mark| mark.until > after).collect();
+        Self { marks, ..*self }
+    }
+
     /// The recording of the first mark.
     pub(super) fn first_run(&self) -> Option<u64> {
         self.marks.first().map(|mark| mark.run)

@@ -64,6 +64,8 @@ struct Reading<'a> {
     /// Before it, windows of five minutes do.
     exact_since: i64,
     grid: Grid,
+    /// The part of it that histograms need. What they had recorded before is read as such; it need not be read back for.
+    inside: Grid,
     /// The edges of classic buckets, if these are wanted.
     octaves: Octaves,
 }
@@ -87,7 +89,8 @@ pub(super) fn read(
     tell(select, grid.tier());
     let lasting = wanted.partition_point(|wanted| !is_plain(&wanted.stored));
     let (histogram, number) = (grid.len() * HISTOGRAM, grid.len());
-    let mut reading = Reading { reader, select, now, window, exact_since, grid, octaves: Octaves::default() };
+    let inside = grid.since(if lasting > 0 { window.after } else { i64::MAX });
+    let mut reading = Reading { reader, select, now, window, exact_since, grid, inside, octaves: Octaves::default() };
     if wanted[0].part == Part::Buckets {
         reading.octaves = reading.octaves(&wanted)?;
     }
@@ -140,24 +143,26 @@ impl Reading<'_> {
         batch: &[Wanted],
         give: &mut dyn FnMut(Series) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Error> {
-        let mut tellers: Vec<Teller> = if is_plain(&batch[0].stored) {
-            batch.iter().map(|_| Teller::of_floats(&self.grid)).collect()
+        let mut reach = self.reach();
+        let (grid, mut tellers): (&Grid, Vec<Teller>) = if is_plain(&batch[0].stored) {
+            (&self.grid, batch.iter().map(|_| Teller::of_floats(&self.grid)).collect())
         } else {
-            let (edges, run) = (Edges::of(self.select), self.grid.first_run());
-            let before = self.before(batch)?.into_iter().zip(batch);
-            before
-                .map(|(before, wanted)| Teller::of_histograms(Histograms::new(wanted.part, edges, run, before)))
-                .collect()
+            reach.after = self.window.after;
+            let (edges, run) = (Edges::of(self.select), self.inside.first_run());
+            let of = |(before, wanted): (Sums, &Wanted)| {
+                Teller::of_histograms(Histograms::new(wanted.part, edges, run, before))
+            };
+            (&self.inside, self.before(batch)?.into_iter().zip(batch).map(of).collect())
         };
-        for (stretch, coarsest) in stretches(self.reach(), self.exact_since) {
+        for (stretch, coarsest) in stretches(reach, self.exact_since) {
             self.walk(batch, stretch, (Detail::Lines, coarsest), &mut |found| match found {
                 Found::Line { place, run, line } => {
-                    if let Err(reason) = tellers[place].line(&self.grid, run, line) {
+                    if let Err(reason) = tellers[place].line(grid, run, line) {
                         self.warn(&Warning::new(line.times[0], reason));
                     }
                 }
                 Found::Entry { place, ts, run, entry } => {
-                    if let Err(reason) = tellers[place].entry(&self.grid, ts, run, entry) {
+                    if let Err(reason) = tellers[place].entry(grid, ts, run, entry) {
                         self.warn(&Warning::new(ts, reason));
                     }
                 }
@@ -167,7 +172,7 @@ impl Reading<'_> {
         }
         let stored = self.stored(batch)?;
         for ((teller, wanted), stored) in tellers.into_iter().zip(batch).zip(stored) {
-            let mut series = teller.finish(&self.grid, Series::new(wanted.labels.clone()));
+            let mut series = teller.finish(grid, Series::new(wanted.labels.clone()));
             if let Some((now, current)) = self.now.zip(wanted.current.as_ref()) {
                 now.tell(&mut series, wanted.part, current, stored);
             }
@@ -196,8 +201,8 @@ impl Reading<'_> {
 
     /// What each histogram had recorded before the window, in the recording that the window begins in.
     fn before(&self, batch: &[Wanted]) -> Result<Vec<Sums>, Error> {
-        match self.grid.first_run() {
-            Some(run) => self.recorded(batch, run, Window { after: before_run(run), until: self.reach().after }),
+        match self.inside.first_run() {
+            Some(run) => self.recorded(batch, run, Window { after: before_run(run), until: self.window.after }),
             None => Ok(vec![Sums::default(); batch.len()]),
         }
     }

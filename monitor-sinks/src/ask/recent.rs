@@ -115,7 +115,7 @@ impl Recent {
         Self { service, span, since: now, names, metrics, slots, ..Self::default() }
     }
 
-    /// Keeps one metric more, as if it had been kept before.
+    /// Keeps one metric more from the next flush on, as if it had been kept before. The last flush must be stored.
     pub(crate) fn learn(&mut self, source: &StoreSource, name: &str) {
         if self.names.len() >= MOST_NAMES || !self.names.insert(name.to_owned()) {
             return;
@@ -130,7 +130,7 @@ impl Recent {
     pub(crate) fn remember(&mut self, source: &StoreSource, name: &str, is_over: bool) -> Result<(), Error> {
         let Some(&now) = self.slots.back() else { return Ok(()) };
         let matchers = selector(name)?;
-        let select = Select::new(&matchers, now - self.span, now - 1);
+        let select = Select::new(&matchers, now - self.span, if is_over { now - 1 } else { now });
         let mut found = Vec::new();
         source.select(&select, &mut |mut series| {
             if is_over {

@@ -139,6 +139,9 @@ fn requests(
     if let Some(authorization) = around.secret(table, "authorization") {
         webhook = webhook.header("Authorization", authorization);
     }
+    if let Some(path) = table.text("ca_file") {
+        webhook = webhook.ca_file(around.folder.join(path.value));
+    }
     webhook = least(table).into_iter().fold(webhook, WebhookBuilder::min_severity);
     webhook = timeout(table).into_iter().fold(webhook, WebhookBuilder::timeout);
     webhook.build().map(boxed)
@@ -148,8 +151,11 @@ fn alertmanager(table: &Table<'_>, around: Surroundings<'_>) -> Made {
     let url = table.needed_text("url", "\"http://127.0.0.1:9093\"");
     let authorization = around.secret(table, "authorization");
     let resend = table.duration("resend_every");
-    let timeout = timeout(table);
+    let (timeout, ca_file) = (timeout(table), table.text("ca_file"));
     let mut alertmanager = Alertmanager::at(url?.value);
+    if let Some(path) = ca_file {
+        alertmanager = alertmanager.ca_file(around.folder.join(path.value));
+    }
     if let Some(authorization) = authorization {
         alertmanager = alertmanager.header("Authorization", authorization);
     }

@@ -262,7 +262,7 @@ impl Config {
         for route in &routes {
             known(complain, "channel", &route.channels, &names);
         }
-        route::lead(&routes, &mut own, complain);
+        route::lead(routes, &mut own, complain);
         root.finish();
         let rules = own.into_iter().map(|own| own.rule).collect();
         Self { path: PathBuf::from(file), store, host, alerts, rules, groups, objectives, channels }
@@ -301,7 +301,7 @@ fn led(mut groups: Vec<Group>, rules: Vec<Rule>) -> Vec<Group> {
 /// A rule of a rule file, which stands at `at` in this one.
 fn of_file(at: usize, rule: &Rule) -> Written<'static> {
     let rule = rule.clone();
-    Written { rule, at, channels: Vec::new(), depends_on: Vec::new(), repeats: false, groups: false }
+    Written { rule, at, channels: Vec::new(), depends_on: Vec::new() }
 }
 
 impl fmt::Debug for Config {

@@ -27,9 +27,6 @@ pub(super) struct Written<'a> {
     pub(super) at: usize,
     pub(super) channels: Vec<Text<'a>>,
     pub(super) depends_on: Vec<Text<'a>>,
-    /// Whether it says itself how often it is told again, and what is told together.
-    pub(super) repeats: bool,
-    pub(super) groups: bool,
 }
 
 /// The rule that a table describes.
@@ -56,14 +53,7 @@ pub(super) fn rule(mut table: Table<'_>) -> Option<Written<'_>> {
     }
     let rule = times(&table, rule.unwrap_or(blank));
     let rule = texts(&table, rule);
-    let written = Written {
-        rule,
-        at,
-        channels: table.texts("channels"),
-        depends_on: table.texts("depends_on"),
-        repeats: table.has("repeat"),
-        groups: table.has("group_by"),
-    };
+    let written = Written { rule, at, channels: table.texts("channels"), depends_on: table.texts("depends_on") };
     let mut rule = written.rule;
     for text in &written.depends_on {
         rule = rule.depends_on(text.value);
@@ -172,7 +162,31 @@ fn texts(table: &Table<'_>, mut rule: Rule) -> Rule {
             rule = rule.annotation(name, text.value);
         }
     }
-    rule.group_by(table.texts("group_by").iter().map(|text| text.value))
+    let groups = groups(table);
+    rule = groups.by.into_iter().fold(rule, Rule::group_by);
+    rule = groups.wait.into_iter().fold(rule, Rule::group_wait);
+    groups.interval.into_iter().fold(rule, Rule::group_interval)
+}
+
+/// What is told together.
+pub(super) struct Groups<'a> {
+    pub(super) by: Option<Vec<&'a str>>,
+    pub(super) wait: Option<Duration>,
+    pub(super) interval: Option<Duration>,
+}
+
+/// The keys of groups, of a rule or a route.
+pub(super) fn groups<'a>(table: &Table<'a>) -> Groups<'a> {
+    let has_groups = table.has("group_by");
+    let by = table.texts("group_by").into_iter().map(|text| text.value).collect();
+    let time = |key| {
+        let time = table.duration_in(key, Duration::ZERO..=Duration::from_hours(1))?;
+        if !has_groups {
+            table.fault(table.place(key), format!("`{key}` goes with `group_by`, such as group_by = [\"host\"]"));
+        }
+        Some(time).filter(|_| has_groups)
+    };
+    Groups { by: has_groups.then_some(by), wait: time("group_wait"), interval: time("group_interval") }
 }
 
 /// Complains of what is not among the names that there are.

@@ -3,6 +3,7 @@ use std::{fs, time::Duration};
 use super::*;
 use crate::{
     notify::Severity,
+    promql::Labels,
     random::Random,
     rule::{Comparison, Condition, Level, Missing, Recording},
 };
@@ -55,6 +56,8 @@ labels = { team = "ops" }
 annotations = { summary = "CPU usage is {cpu_percent_total:.1f}%" }
 depends_on = "host_down"
 group_by = ["host"]
+group_wait = "10s"
+group_interval = "2m"
 repeat = "1h"
 channels = ["mail"]
 
@@ -120,6 +123,8 @@ match = '{team="db"}'
 channels = ["pager", "chat"]
 min_severity = "high"
 repeat = "30m"
+group_by = "host"
+group_interval = "5m"
 
 [[route]]
 channels = "log"
@@ -174,9 +179,11 @@ fn everything_that_can_be_said_is_understood() {
         .annotation("summary", "CPU usage is {cpu_percent_total:.1f}%")
         .depends_on("host_down")
         .group_by(["host"])
+        .group_wait(Duration::from_secs(10))
+        .group_interval(Duration::from_mins(2))
         .repeat(Duration::from_hours(1))
         .channels(["mail"]);
-    assert_eq!(config.rules()[0], wanted);
+    assert_eq!(config.rules()[0].clone().routed(std::sync::Arc::default()), wanted);
     let levels = vec![
         Level { clear: Some(80.0), ..Level::new(Severity::Medium, Comparison::Above, 100.0) },
         Level::new(Severity::Critical, Comparison::Above, 1000.0),
@@ -186,18 +193,15 @@ fn everything_that_can_be_said_is_understood() {
 }
 
 #[test]
-fn routes_lead_by_name_and_labels_unless_a_rule_says_where_it_goes() {
+fn routes_are_for_alerts_by_the_labels_of_their_series_and_of_their_rules() {
     let config = parse(WHOLE).unwrap();
-    let channels: Vec<&[String]> = config.rules().iter().map(Rule::channel_names).collect();
-    assert_eq!(channels[0], ["mail"]);
-    assert_eq!(channels[1], ["pager", "chat", "log"]);
-    assert_eq!(channels[2], ["log"]);
-    assert_eq!(channels[3], ["pager", "chat", "log"]);
-    let down = &config.rules()[1];
-    assert_eq!(down.least_severity_for("pager"), Severity::High);
-    assert_eq!(down.least_severity_for("log"), Severity::Low);
-    assert_eq!(down.repeat_interval(), Duration::from_mins(30));
-    assert_eq!(config.rules()[0].repeat_interval(), Duration::from_hours(1));
+    let taken = |rule: usize, labels: &[(&str, &str)]| {
+        config.rules()[rule].routes_of(&Labels::new(labels.iter().copied()), Severity::High, None)
+    };
+    assert_eq!(taken(1, &[]), [0, 1]);
+    assert_eq!(taken(2, &[]), [1]);
+    assert_eq!(taken(2, &[("team", "db")]), [0, 1]);
+    assert_eq!(taken(3, &[("team", "shop")]), [0, 1], "a label of the rule counts more than one of its series");
 }
 
 #[test]
@@ -253,6 +257,10 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
             "5:8: there are two rules called `a`; give each its own name",
         ),
         (
+            "[[rule]]\nname = 'a'\nexpr = 'x > 1'\ngroup_wait = '1s'\n",
+            "4:14: `group_wait` goes with `group_by`, such as group_by = [\"host\"]",
+        ),
+        (
             "[[rule]]\nname = 'a'\nexpr = 'x'\nabove = 80\nclear = 90\n",
             "2:8: rule `a`: an alert at > 80 cannot clear at 90",
         ),
@@ -268,11 +276,11 @@ fn every_mistake_is_told_at_its_place_with_what_was_meant() {
         ),
         (
             "[[route]]\nmatch = 'x'\nchannels = 'a'\n[channels.a]\ntype = 'stderr'\n",
-            "1:1: no rule takes this route; it looks at names and labels that rules give themselves",
+            "1:1: no alert takes this route; no rule has the name that it asks for, or labels that fit",
         ),
         (
             "[[route]]\nmatch = 'x{'\nchannels = 'a'\n[channels.a]\ntype = 'stderr'\n",
-            "2:12: `match` does not say which rules",
+            "2:12: `match` does not say which alerts",
         ),
         ("rule_files = 'none.yml'\n", "1:14: cannot read "),
         ("rule_files = 'no*.yml'\n", "1:14: `no*.yml` names no file in "),

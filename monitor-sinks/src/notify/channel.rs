@@ -182,10 +182,13 @@ impl std::error::Error for Refusal {}
 /// The longest text of a receiver that is kept.
 const SHOWN: usize = 500;
 
+/// The end of a text that goes on.
+pub(super) const CUT: &str = " ...";
+
 /// A text of a receiver as one line of bounded length.
 fn shown(text: &str) -> String {
     let line = text.trim().replace(['\n', '\r'], " ");
-    if line.len() <= SHOWN { line } else { format!("{} ...", &line[..line.floor_char_boundary(SHOWN)]) }
+    if line.len() <= SHOWN { line } else { format!("{}{CUT}", &line[..line.floor_char_boundary(SHOWN)]) }
 }
 
 #[cfg(test)]

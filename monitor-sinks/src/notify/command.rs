@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Channel, Message, Receipt, Refusal, Secret, Settings, Severity};
+use super::{Channel, Message, Receipt, Refusal, Secret, Settings, Severity, secret::without};
 
 /// How often a running program is looked at.
 const LOOK: Duration = Duration::from_millis(5);
@@ -117,6 +117,17 @@ impl fmt::Debug for Command {
 
 impl Channel for Command {
     fn send(&mut self, message: &Message, deadline: Instant) -> Result<Receipt, Refusal> {
+        let secrets: Vec<&str> = self.variables.iter().map(|(_, value)| value.expose()).collect();
+        without(self.run(message, deadline), &secrets)
+    }
+
+    fn settings(&self) -> Settings {
+        self.settings
+    }
+}
+
+impl Command {
+    fn run(&self, message: &Message, deadline: Instant) -> Result<Receipt, Refusal> {
         let program = self.program.display();
         let json = serde_json::to_string(message).map_err(|error| Refusal::of_message(error.to_string()))?;
         let mut child = self.spawn(message).map_err(|error| {
@@ -140,10 +151,6 @@ impl Channel for Command {
             ))),
             Err(error) => Err(Refusal::transient(format!("cannot wait for {program}: {error}"))),
         }
-    }
-
-    fn settings(&self) -> Settings {
-        self.settings
     }
 }
 

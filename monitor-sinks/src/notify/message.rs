@@ -149,7 +149,7 @@ pub enum Kind {
     FiredAndResolved,
     /// There are no values any more to judge a rule by.
     NoData,
-    /// An alert comes and goes so often that its changes are not told any more.
+    /// An alert has begun again within an hour; what becomes of it is told when it stays as it is.
     Flapping,
     /// Several messages in one.
     Digest,
@@ -214,12 +214,21 @@ pub struct Member {
     pub severity: Severity,
     /// One line that says what is the matter.
     pub title: String,
+    /// The labels of the alert.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 impl From<&Message> for Member {
     fn from(message: &Message) -> Self {
-        let Message { kind, rule, severity, title, .. } = message;
-        Self { kind: *kind, key: message.key(), rule: rule.clone(), severity: *severity, title: title.clone() }
+        Self {
+            kind: message.kind,
+            key: message.key(),
+            rule: message.rule.clone(),
+            severity: message.severity,
+            title: message.title.clone(),
+            labels: message.labels.clone(),
+        }
     }
 }
 

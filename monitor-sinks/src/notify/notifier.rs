@@ -41,6 +41,8 @@ pub struct Notifier {
     returned: Receiver<Returned>,
     /// Outcomes of which it is not known yet that they are stored.
     outcomes: Vec<Outcome>,
+    /// Messages that are on their way without a row in the outbox.
+    offered: Vec<Offered>,
     /// In whose name rows are leased.
     owner: String,
     jitter: Jitter,
@@ -77,6 +79,17 @@ struct Sending {
     deadline: Instant,
     /// Whether it was counted as failed.
     is_given_up: bool,
+}
+
+/// A message that was [offered](Notifier::offer).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    /// Its channel.
+    pub channel: String,
+    /// [`Message::key`] of it.
+    pub key: String,
+    /// Whether it has arrived; `None` while it is on its way.
+    pub has_arrived: Option<bool>,
 }
 
 struct Returned {
@@ -122,7 +135,8 @@ impl Notifier {
         }
         let seed = to_micros(SystemTime::now()).unsigned_abs();
         let owner = format!("{}.{seed}", process::id());
-        Ok(Self { wires, returned, outcomes: Vec::new(), owner, jitter: Jitter::new(seed), is_closed })
+        let (outcomes, offered, jitter) = (Vec::new(), Vec::new(), Jitter::new(seed));
+        Ok(Self { wires, returned, outcomes, offered, owner, jitter, is_closed })
     }
 
     /// The names of all channels.
@@ -143,6 +157,12 @@ impl Notifier {
         wire.map_or(Severity::Low, |wire| wire.settings.min_severity)
     }
 
+    /// Whether a channel gets many messages as one; `false` if there is no such channel.
+    #[must_use]
+    pub fn digests(&self, channel: &str) -> bool {
+        self.wires.iter().any(|wire| wire.name == channel && wire.settings.digest)
+    }
+
     /// Whether messages are on their way.
     #[must_use]
     pub fn is_busy(&self) -> bool {
@@ -154,6 +174,9 @@ impl Notifier {
         let notes = self.settle(transaction, now_ms)?;
         if self.wires.iter().any(|wire| wire.on_their_way > 0) {
             outbox::renew(transaction, &self.owner, now_ms)?;
+        }
+        for Offered { channel, key, .. } in self.offered.iter().filter(|offered| offered.has_arrived.is_none()) {
+            outbox::lease_sent(transaction, key, channel, &self.owner, now_ms)?;
         }
         let mut due = Vec::new();
         for wire in &self.wires {
@@ -174,8 +197,9 @@ impl Notifier {
     /// Sends what a turn took, now that its transaction is committed. Returns what is to be recorded of it.
     pub fn committed(&mut self, turn: Turn) -> Vec<Note> {
         self.outcomes.drain(..turn.applied);
+        self.offered.retain(|offered| offered.has_arrived.is_none());
         for message in turn.due {
-            self.offer(message);
+            self.hand(message);
         }
         turn.notes.iter().for_each(count);
         turn.notes
@@ -184,6 +208,21 @@ impl Notifier {
     /// Sends a message at once, without a row in the outbox: for times in which there is no writing to the store. If its
     /// row is queued later, it is marked by what becomes of the message now. Says whether its channel took it.
     pub fn offer(&mut self, message: Message) -> bool {
+        let (channel, key) = (message.channel.clone(), message.key());
+        let is_taken = self.hand(message);
+        if is_taken {
+            self.offered.push(Offered { channel, key, has_arrived: None });
+        }
+        is_taken
+    }
+
+    /// The messages that were offered and are not on their way any more, each once.
+    pub fn returned(&mut self) -> Vec<Offered> {
+        self.gather();
+        self.offered.extract_if(.., |offered| offered.has_arrived.is_some()).collect()
+    }
+
+    fn hand(&mut self, message: Message) -> bool {
         let Some(wire) = self.wires.iter_mut().find(|wire| wire.name == message.channel) else { return false };
         if wire.room() == 0 {
             return false;
@@ -191,6 +230,12 @@ impl Notifier {
         let is_taken = wire.jobs.try_send(message).is_ok();
         wire.on_their_way += usize::from(is_taken);
         is_taken
+    }
+
+    /// Whether something has come back that was not looked at.
+    #[cfg(test)]
+    pub(crate) fn has_returned(&self) -> bool {
+        !self.returned.is_empty()
     }
 
     /// When a channel that does not return has to be given up, if one is sending.
@@ -238,6 +283,10 @@ impl Notifier {
 
     fn take(&mut self, returned: Returned) {
         self.wires[returned.wire].on_their_way -= 1;
+        let Outcome { key, channel, result } = &returned.outcome;
+        if let Some(offered) = self.offered.iter_mut().find(|it| it.key == *key && it.channel == *channel) {
+            offered.has_arrived = Some(result.is_ok());
+        }
         // A failure is counted once; that it went well after all is news.
         if returned.outcome.result.is_ok() || !returned.was_given_up {
             self.outcomes.push(returned.outcome);

@@ -4,6 +4,7 @@ use std::{env, fmt, fs, path::Path};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::{Receipt, Refusal, channel::CUT};
 use crate::error::Error;
 
 /// The most bytes of a file that holds a secret.
@@ -78,6 +79,37 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// In place of a secret.
+const HIDDEN: &str = "(hidden)";
+/// Anything shorter is found in texts that have nothing to do with it.
+const SHORTEST: usize = 4;
+
+/// What came of sending, without the secrets that were used for it: a receiver may answer with what it was sent, and a
+/// program may complain about what it was given.
+pub(super) fn without(sent: Result<Receipt, Refusal>, secrets: &[&str]) -> Result<Receipt, Refusal> {
+    let refusal = |refusal: Refusal| Refusal { reason: hidden(refusal.reason, secrets), ..refusal };
+    match sent {
+        Ok(Receipt { text, refused }) => {
+            let refused = refused.into_iter().map(|(recipient, reason)| (recipient, refusal(reason))).collect();
+            Ok(Receipt { text: hidden(text, secrets), refused })
+        }
+        Err(reason) => Err(refusal(reason)),
+    }
+}
+
+fn hidden(mut text: String, secrets: &[&str]) -> String {
+    for secret in secrets.iter().filter(|secret| secret.len() >= SHORTEST) {
+        text = text.replace(secret, HIDDEN);
+        // A long text is cut, maybe in the middle of it.
+        let Some(rest) = text.strip_suffix(CUT) else { continue };
+        let begin = |length: &usize| secret.get(..*length).is_some_and(|begin| rest.ends_with(begin));
+        if let Some(length) = (SHORTEST..secret.len()).rev().find(begin) {
+            text = format!("{}{HIDDEN}{CUT}", &rest[..rest.len() - length]);
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +133,20 @@ mod tests {
         assert!(Secret::from_file(&path).unwrap_err().to_string().contains("64 KiB"));
         let error = Secret::from_env("MONITORED_NO_SUCH_VARIABLE").unwrap_err();
         assert!(error.to_string().contains("MONITORED_NO_SUCH_VARIABLE is not set"), "{error}");
+    }
+
+    #[test]
+    fn what_others_say_is_kept_without_it() {
+        let answer = format!("no such path /planted, {}planted", "x".repeat(473));
+        let secrets = ["", "x", "planted"];
+        let Err(refusal) = without(Err(Refusal::transient(&answer)), &secrets) else { panic!("it was refused") };
+        assert!(refusal.reason.starts_with("no such path /(hidden), xxx"), "{refusal}");
+        // Of the last one only a part was kept.
+        assert!(Refusal::transient(&answer).reason.ends_with("xplan ..."), "{}", Refusal::transient(&answer));
+        assert!(refusal.reason.ends_with("x(hidden) ..."), "{refusal}");
+        let receipt = Receipt::new("250 planted").except("a@b", Refusal::of_message("550 planted"));
+        let shown = format!("{:?}", without(Ok(receipt), &secrets));
+        assert!(!shown.contains("planted") && shown.contains("550 (hidden)"), "{shown}");
     }
 
     #[test]

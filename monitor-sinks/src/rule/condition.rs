@@ -4,7 +4,11 @@
 //! value when the condition does not hold, and can tell "all is well" from "nobody knows", and clear at another value than
 //! it fires at.
 
-use std::{fmt, panic::RefUnwindSafe, panic::UnwindSafe, sync::Arc};
+use std::{
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use super::view::View;
 use crate::notify::Severity;
@@ -60,7 +64,11 @@ pub type Decision = dyn Fn(&View<'_>) -> Option<bool> + Send + Sync + UnwindSafe
 
 /// A function of the program that says whether a rule holds.
 #[derive(Clone)]
-pub struct Closure(pub(super) Arc<Decision>);
+pub struct Closure {
+    pub(super) decide: Arc<Decision>,
+    /// How many calls of it go on in running monitors.
+    pub(super) calls: Arc<AtomicUsize>,
+}
 
 /// How near to a threshold is near, as a share of it.
 const NEAR: f64 = 0.05;
@@ -79,6 +87,18 @@ impl Condition {
     #[must_use]
     pub fn lowest(&self) -> Severity {
         Severity::ALL.into_iter().find(|severity| self.has(*severity)).unwrap_or_default()
+    }
+}
+
+impl Closure {
+    pub(super) fn new(decide: Arc<Decision>) -> Self {
+        Self { decide, calls: Arc::default() }
+    }
+}
+
+impl fmt::Debug for Closure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closure").finish_non_exhaustive()
     }
 }
 
@@ -165,7 +185,7 @@ impl PartialEq for Condition {
         match (self, other) {
             (Self::Levels(left), Self::Levels(right)) => left == right,
             (Self::Present(left), Self::Present(right)) => left == right,
-            (Self::Closure(left, a), Self::Closure(right, b)) => left == right && Arc::ptr_eq(&a.0, &b.0),
+            (Self::Closure(left, a), Self::Closure(right, b)) => left == right && Arc::ptr_eq(&a.decide, &b.decide),
             _ => false,
         }
     }

@@ -7,11 +7,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     condition::{Condition, Level},
+    engine::Listener,
     evaluate::evaluate,
     event::{Event, EventKind},
     model::Rule,
-    state::State,
-    step::{Observed, Tick, step},
+    step::{Observed, Tick},
 };
 use crate::{
     error::Error,
@@ -30,7 +30,7 @@ pub struct Report {
     /// The incidents in the order in which they begin.
     pub incidents: Vec<Incident>,
     /// How many messages each channel would have been given, if none was silenced or grouped with others: beginnings,
-    /// escalations, ends, repetitions, missing data; while an alert flaps, only that it does.
+    /// escalations, ends, repetitions, missing data; of an alert that comes again within an hour, only that it does.
     pub notifications: usize,
 }
 
@@ -186,40 +186,22 @@ impl History {
 
     fn replay_line(&self, rule: &Rule, labels: &Labels, values: &[Option<f64>], report: &mut Report) {
         let first = values.iter().position(Option::is_some).unwrap_or(0);
-        let mut state = State::default();
-        let mut told_ms = 0;
-        let repeat_ms = i64::try_from(rule.repeat_interval().as_millis()).unwrap_or(i64::MAX);
+        let mut alert = Listener::new(rule);
         let interval_ms = self.step_ms.unsigned_abs();
         for (at, value) in values.iter().enumerate().skip(first) {
             let wall_ms = self.instant(at);
             let elapsed_ms = if at == first { 0 } else { interval_ms };
             let seen = value.map_or(Observed::Absent, Observed::Value);
-            let was_active = state.is_active();
-            let was_flapping = state.flapping;
-            for event in step(rule, &mut state, seen, Tick { wall_ms, elapsed_ms, interval_ms }) {
-                report.take(labels, &event);
-                if is_told(&event, was_flapping || state.flapping) {
-                    report.notifications += 1;
-                    told_ms = wall_ms;
-                }
+            let was_active = alert.state().is_active();
+            let (events, messages) = alert.step(seen, Tick { wall_ms, elapsed_ms, interval_ms });
+            for event in &events {
+                report.take(labels, event);
             }
+            report.notifications += messages;
             if was_active {
                 report.total += Duration::from_millis(interval_ms);
             }
-            if state.is_active() && repeat_ms > 0 && wall_ms - told_ms >= repeat_ms {
-                report.notifications += 1;
-                told_ms = wall_ms;
-            }
         }
-    }
-}
-
-/// Whether there is a message about it.
-fn is_told(event: &Event, flaps: bool) -> bool {
-    match event.kind {
-        EventKind::Flapping | EventKind::Calm => true,
-        EventKind::Deescalated { .. } | EventKind::DataBack => false,
-        _ => !flaps,
     }
 }
 
@@ -268,6 +250,13 @@ mod tests {
         assert_eq!((second.started_ms, second.ended_ms, second.severity), (60_000, None, Severity::Medium));
         assert_eq!((report.firings, report.total, report.notifications), (2, Duration::from_secs(30), 4));
         assert_eq!(first.labels.to_string(), r#"{host="h1"}"#);
+    }
+
+    #[test]
+    fn of_an_alert_that_comes_and_goes_few_messages_are_counted_as_in_a_running_monitor() {
+        let values: Vec<f64> = (0..720).map(|at| if at < 360 && at / 6 % 2 == 0 { 90.0 } else { 60.0 }).collect();
+        let report = dry_run(&rule().channels(["mail"]), &memory(&values), 0, 7_190_000, 10_000).unwrap();
+        assert_eq!((report.firings, report.notifications), (30, 4));
     }
 
     #[test]

@@ -55,19 +55,23 @@ fn ask<'a>(
     at_ms: i64,
     deadline: Option<Instant>,
 ) -> Result<Elements, Error> {
-    if let Condition::Closure(_, Closure(decide)) = rule.condition() {
-        let view = View::new(source, at_ms);
-        let decided = catch_unwind(AssertUnwindSafe(|| decide(&view)));
-        let decided = decided.map_err(|panic| Error::rule(rule.name(), format!("it panicked: {}", words(&*panic))))?;
-        return match view.into_error() {
-            Some(error) => Err(Error::rule(rule.name(), error)),
-            None => Ok(decided.map(|holds| (Labels::empty(), f64::from(u8::from(holds)))).into_iter().collect()),
-        };
+    if let Condition::Closure(_, closure) = rule.condition() {
+        return decide(rule.name(), closure, &View::until(source, at_ms, deadline));
     }
     let query = query(source);
     let query = if let Some(deadline) = deadline { query.deadline(deadline) } else { query };
     let answer = query.at(at_ms).map_err(|error| Error::rule(rule.name(), error))?;
     elements(answer.into_data()).map_err(|message| Error::rule(rule.name(), message))
+}
+
+/// What a function says of the values that it is shown.
+pub(super) fn decide(rule: &str, closure: &Closure, view: &View<'_>) -> Result<Elements, Error> {
+    let decided = catch_unwind(AssertUnwindSafe(|| (closure.decide)(view)));
+    let decided = decided.map_err(|panic| Error::rule(rule, format!("it panicked: {}", words(&*panic))))?;
+    match view.take_error() {
+        Some(error) => Err(Error::rule(rule, error)),
+        None => Ok(decided.map(|holds| (Labels::empty(), f64::from(u8::from(holds)))).into_iter().collect()),
+    }
 }
 
 /// What is seen of each alert: of those that are known, and of those that the elements make.

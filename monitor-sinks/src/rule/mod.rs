@@ -6,6 +6,7 @@
 //! text         a rule as one line; template: what is said of an alert, seed: values as Python formats them
 //! fingerprint  what tells one alert from another
 //! state        what is remembered of an alert; event: what happened to it
+//! route        where an alert leads, by its labels
 //! evaluate     one rule over any source, at an instant: what is seen of each alert
 //! coverage     windows with too few samples
 //! engine       rules at work: evaluated at each flush, kept in the store, told
@@ -40,6 +41,7 @@ mod objective;
 #[cfg(feature = "config")]
 pub mod prometheus;
 mod recording;
+pub(crate) mod route;
 mod seed;
 mod state;
 mod step;

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use super::{
     condition::{Closure, Comparison, Condition, Level},
+    route::{Grouping, Route},
     view::View,
 };
 use crate::notify::Severity;
@@ -48,11 +49,17 @@ pub struct Rule {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     depends_on: Vec<String>,
-    group_by: Vec<String>,
-    repeat: Duration,
+    group_by: Option<Vec<String>>,
+    group_wait: Option<Duration>,
+    group_interval: Option<Duration>,
+    repeat: Option<Duration>,
     channels: Vec<String>,
     /// The channels that are told of some severities only, with the least of them.
     least: BTreeMap<String, Severity>,
+    /// What is said of its alerts from outside, by their labels.
+    routes: Arc<[Route]>,
+    /// How long its function may take.
+    patience: Option<Duration>,
     /// A step that made no sense.
     mistake: Option<String>,
 }
@@ -86,6 +93,9 @@ pub struct Coverage {
 /// How long it takes until an alert that goes on is told again.
 const REPEAT: Duration = Duration::from_hours(4);
 
+/// How long a function may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Rule {
     /// A rule without an expression; its name tells it from others, and its alerts keep their state while it stays.
     pub fn new(name: impl Into<String>) -> Self {
@@ -101,10 +111,14 @@ impl Rule {
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
             depends_on: Vec::new(),
-            group_by: Vec::new(),
-            repeat: REPEAT,
+            group_by: None,
+            group_wait: None,
+            group_interval: None,
+            repeat: None,
             channels: Vec::new(),
             least: BTreeMap::new(),
+            routes: Arc::default(),
+            patience: None,
             mistake: None,
         }
     }
@@ -121,11 +135,22 @@ impl Rule {
     /// and is a missing value. Such a rule has one alert without labels, and cannot be written to a file.
     ///
     /// A panic inside, and an expression in it that fails, is an error of the rule: it changes nothing, and is told.
+    ///
+    /// In a running monitor it is called on a thread of its own, so that it may wait without holding up the recording. An
+    /// answer within some milliseconds counts at once, a later one at a later flush, as of the instant that it was asked
+    /// for. One that takes longer than [`answers_within`](Self::answers_within) is an error as well; the function is then
+    /// called again when it has returned, and not before.
     pub fn when_fn<F>(mut self, decide: F) -> Self
     where
         F: Fn(&View<'_>) -> Option<bool> + Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe + 'static,
     {
-        self.condition = Condition::Closure(self.condition.lowest(), Closure(Arc::new(decide)));
+        self.condition = Condition::Closure(self.condition.lowest(), Closure::new(Arc::new(decide)));
+        self
+    }
+
+    /// How long the function of the rule may take; 5 seconds if not said. It must be more than 0.
+    pub fn answers_within(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
         self
     }
 
@@ -239,15 +264,33 @@ impl Rule {
         self
     }
 
-    /// Alerts that have the same values of these labels are told together; all of the rule if none is given.
+    /// Alerts of the rule that have the same values of these labels are told together, in one message; without a label, all
+    /// of them. Each is told by itself, and at once, if this is not said. Labels of the rule count as well as those of the
+    /// series.
+    ///
+    /// Channels for which each alert is a thing of its own, such as PagerDuty, are told of each by itself all the same.
     pub fn group_by<L: Into<String>>(mut self, labels: impl IntoIterator<Item = L>) -> Self {
-        self.group_by = labels.into_iter().map(Into::into).collect();
+        self.group_by = Some(labels.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How long the first alert of a group waits for others; 5 seconds if not said, an hour at most. It goes with
+    /// [`group_by`](Self::group_by).
+    pub fn group_wait(mut self, wait: Duration) -> Self {
+        self.group_wait = Some(wait);
+        self
+    }
+
+    /// How long it takes until more of a group is told after something of it was; a minute if not said, an hour at most. It
+    /// goes with [`group_by`](Self::group_by).
+    pub fn group_interval(mut self, interval: Duration) -> Self {
+        self.group_interval = Some(interval);
         self
     }
 
     /// How long it takes until an alert that goes on is told again; 4 hours if not said. 0 is never.
     pub fn repeat(mut self, repeat: Duration) -> Self {
-        self.repeat = repeat;
+        self.repeat = Some(repeat);
         self
     }
 
@@ -341,16 +384,40 @@ impl Rule {
         &self.depends_on
     }
 
-    /// The labels by which its alerts are told together.
+    /// The labels by which its alerts are told together; `None` if each is told by itself.
     #[must_use]
-    pub fn group_labels(&self) -> &[String] {
-        &self.group_by
+    pub fn group_labels(&self) -> Option<&[String]> {
+        self.group_by.as_deref()
     }
 
-    /// How long it takes until an alert that goes on is told again; 0 is never.
+    /// What it says itself of what is told together.
+    pub(super) fn grouping(&self) -> Option<Grouping<'_>> {
+        self.group_by
+            .as_ref()
+            .map(|labels| Grouping::new(Some(&self.name), labels, self.group_wait, self.group_interval))
+    }
+
+    /// How long it takes until an alert that goes on is told again; 0 is never. Routes may say otherwise.
     #[must_use]
     pub fn repeat_interval(&self) -> Duration {
+        self.repeat.unwrap_or(REPEAT)
+    }
+
+    /// How long that takes, if it says so itself.
+    pub(super) fn repeat_as_given(&self) -> Option<Duration> {
         self.repeat
+    }
+
+    /// The rule, with routes that its alerts may take.
+    #[allow(dead_code, reason = "files have routes")]
+    pub(crate) fn routed(mut self, routes: Arc<[Route]>) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// The routes that its alerts may take.
+    pub(super) fn routes(&self) -> &[Route] {
+        &self.routes
     }
 
     /// The channels that are told; all if empty.
@@ -363,6 +430,11 @@ impl Rule {
     #[must_use]
     pub fn least_severity_for(&self, channel: &str) -> Severity {
         self.least.get(channel).copied().unwrap_or(Severity::Low)
+    }
+
+    /// How long its function may take, if it has one.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience.unwrap_or(PATIENCE)
     }
 
     /// The severities that its alerts can have, the lowest first.

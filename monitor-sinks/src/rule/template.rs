@@ -73,9 +73,14 @@ pub struct Rendered {
 /// Longer texts are cut off: a loop in a template must not fill the outbox.
 const MOST_BYTES: usize = 64 << 10;
 
+/// So much work a text may be, in instructions of its template, about; the background thread does it. A few hundred are
+/// usual; this is some 10 ms.
+const MOST_WORK: u64 = 200_000;
+
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(MOST_WORK));
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_formatter(|out, state, value| match f64::try_from(value.clone()) {
         Ok(number) if value.is_number() && !value.is_integer() => {
@@ -257,6 +262,27 @@ mod tests {
         assert!(notes[0].starts_with("summary: cannot fill in the text: "), "{notes:?}");
         let (labels, _) = facts.labels();
         assert_eq!(labels.to_string(), r#"{alertname="cpu", host="h1", team="{{ labels.team }}"}"#);
+    }
+
+    /// The background thread fills texts in.
+    #[test]
+    fn a_text_without_end_is_given_up_soon() {
+        let rule = Rule::new("cpu").when("cpu");
+        let labels = Labels::empty();
+        let facts = Facts::new(&rule, Severity::Low, Some(1.0), &labels);
+        let often = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a * b }}{% endfor %}{% endfor %}";
+        let long = "{% set x = 'x' * 1000 * 1000 * 1000 * 1000 %}{{ x }}";
+        for text in [often, long] {
+            let begun = std::time::Instant::now();
+            let rendered = render(text, &facts);
+            assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{text} took {:?}", begun.elapsed());
+            assert!(rendered.text == text && rendered.note.is_some(), "{text}: {rendered:?}");
+        }
+        // What is usual is far from that.
+        let usual = "{% for label, value in labels|items %}{{ label }}={{ value }} {% endfor %}".repeat(100);
+        let labels = Labels::new((0..30).map(|number| (format!("label_{number}"), String::from("x"))));
+        let facts = Facts::new(&rule, Severity::Low, Some(1.0), &labels);
+        assert_eq!(render(&usual, &facts).note, None);
     }
 
     #[test]

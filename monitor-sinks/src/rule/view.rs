@@ -1,6 +1,9 @@
 //! What a function of the program sees when it decides whether a rule holds.
 
-use std::cell::RefCell;
+use std::{
+    cell::{Cell, RefCell},
+    time::{Duration, Instant},
+};
 
 use crate::promql::{Error, Query, Source};
 
@@ -10,14 +13,22 @@ use crate::promql::{Error, Query, Source};
 pub struct View<'a> {
     source: &'a dyn Source,
     at_ms: i64,
+    /// When it is too late to read anything.
+    deadline: Option<Instant>,
     error: RefCell<Option<Error>>,
+    took: Cell<Duration>,
 }
 
 impl<'a> View<'a> {
     /// The values of a source at an instant, in milliseconds since 1970.
     #[must_use]
     pub fn new(source: &'a dyn Source, at_ms: i64) -> Self {
-        Self { source, at_ms, error: RefCell::new(None) }
+        Self::until(source, at_ms, None)
+    }
+
+    /// The same, of which nothing can be read any more after a deadline.
+    pub(super) fn until(source: &'a dyn Source, at_ms: i64, deadline: Option<Instant>) -> Self {
+        Self { source, at_ms, deadline, error: RefCell::new(None), took: Cell::default() }
     }
 
     /// The instant, in milliseconds since 1970.
@@ -30,7 +41,12 @@ impl<'a> View<'a> {
     /// number.
     #[must_use]
     pub fn value(&self, expr: &str) -> Option<f64> {
-        match Query::new(self.source, expr).at(self.at_ms) {
+        let begun = Instant::now();
+        let query = Query::new(self.source, expr);
+        let query = if let Some(deadline) = self.deadline { query.deadline(deadline) } else { query };
+        let answer = query.at(self.at_ms);
+        self.took.set(self.took.get() + begun.elapsed());
+        match answer {
             Ok(answer) => answer.first_float().filter(|value| !value.is_nan()),
             Err(error) => {
                 self.error.borrow_mut().get_or_insert(error);
@@ -43,5 +59,15 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn into_error(self) -> Option<Error> {
         self.error.into_inner()
+    }
+
+    /// The first failure, which is forgotten.
+    pub(super) fn take_error(&self) -> Option<Error> {
+        self.error.take()
+    }
+
+    /// How long reading has taken.
+    pub(super) fn took(&self) -> Duration {
+        self.took.get()
     }
 }

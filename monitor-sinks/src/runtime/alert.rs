@@ -22,7 +22,7 @@ use crate::{
     error::Error,
     notify::{
         self, Channel, Message, Receipt, Refusal, Watcher,
-        notifier::{Notifier, Turn},
+        notifier::{Notifier, Offered, Turn},
         outbox,
     },
     rule::{
@@ -42,7 +42,7 @@ const BUDGET: Duration = Duration::from_secs(2);
 /// What became of messages is stored so long after a flush at the latest.
 const LATEST_US: i64 = 1_000_000;
 
-/// How often it is looked whether a message has arrived.
+/// How often it is looked whether a message has arrived, or a function has answered.
 const LOOK_US: i64 = 50_000;
 
 /// How often the outbox is looked through for what is too old.
@@ -172,12 +172,29 @@ impl Monitor {
 }
 
 impl Invitation for Alerts {
-    fn open(&self, occasion: Occasion<'_>) -> Result<Box<dyn Attendant>, Error> {
+    fn open(&self, mut occasion: Occasion<'_>) -> Result<Box<dyn Attendant>, Error> {
+        Ok(Box::new(self.running(&mut occasion)?))
+    }
+
+    fn cloned(&self) -> Box<dyn Invitation> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+impl Alerts {
+    fn running(&self, occasion: &mut Occasion<'_>) -> Result<Running, Error> {
         let channels: Vec<&str> = self.channels.iter().map(|(name, _)| name.as_str()).collect();
         self.ruled.check(&channels)?;
         let notifier = self.notifier(occasion.is_first)?;
-        let recipients =
-            notifier.channels().map(|name| Recipient { name: name.to_owned(), least: notifier.least(name) });
+        let recipients = notifier.channels().map(|name| Recipient {
+            name: name.to_owned(),
+            least: notifier.least(name),
+            is_single: !notifier.digests(name),
+        });
         let settings = engine::Settings {
             groups: self.ruled.groups.clone(),
             objectives: self.ruled.objectives,
@@ -202,7 +219,7 @@ impl Invitation for Alerts {
             outbox::release(connection, None).map_err(failed)?;
         }
         let engine = Engine::open(settings, connection, store, moment).map_err(failed)?;
-        Ok(Box::new(Running {
+        Ok(Running {
             engine,
             notifier,
             watchers,
@@ -213,19 +230,9 @@ impl Invitation for Alerts {
             swept_us: 0,
             interval_us: occasion.interval.as_micros().try_into().unwrap_or(i64::MAX),
             is_ending: false,
-        }))
+        })
     }
 
-    fn cloned(&self) -> Box<dyn Invitation> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-}
-
-impl Alerts {
     fn notifier(&self, is_first: bool) -> Result<Notifier, Error> {
         let take = |(name, handed): &(String, Handed)| {
             if handed.is_taken.swap(true, Ordering::Relaxed) && is_first {
@@ -319,10 +326,11 @@ impl Attendant for Running {
             return evaluation;
         }
         let soon = self.flushed_us.saturating_add(LATEST_US);
-        let outcome = if self.notifier.has_outcomes() {
+        let (is_thinking, has_answer) = self.engine.functions();
+        let outcome = if self.notifier.has_outcomes() || has_answer {
             Some(soon)
         } else {
-            self.notifier.is_busy().then(|| now_us.saturating_add(LOOK_US))
+            (self.notifier.is_busy() || is_thinking).then(|| now_us.saturating_add(LOOK_US))
         };
         let row = self.next_row_us.map(|next| next.max(soon));
         [evaluation, outcome, row].into_iter().flatten().min()
@@ -387,13 +395,16 @@ impl Attendant for Running {
         self.next_row_us = next.map(|millis| millis.saturating_mul(1_000));
     }
 
-    fn failed(&mut self, at_us: i64) {
+    fn failed(&mut self, at_us: i64, error: &Error) {
         self.flushed_us = at_us;
         self.turn = None;
         let now = self.steady_ms();
-        for message in self.engine.overdue(now, PATIENCE_MS) {
-            self.notifier.offer(message.clone());
+        self.engine.failed(now, PATIENCE_MS, error);
+        for Offered { channel, key, has_arrived } in self.notifier.returned() {
+            self.engine.returned(&channel, &key, has_arrived == Some(true), now);
         }
+        let notifier = &mut self.notifier;
+        self.engine.overdue(now, PATIENCE_MS, |message| notifier.offer(message.clone()));
     }
 
     fn close(&mut self, _at_us: i64) {
@@ -419,3 +430,6 @@ impl Attendant for Running {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

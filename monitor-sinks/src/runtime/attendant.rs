@@ -39,8 +39,8 @@ pub(super) trait Attendant: Send {
     /// Takes note that the flush was committed, with what it wrote.
     fn stored(&mut self, writer: &mut Writer, at_us: i64, has_written: bool);
 
-    /// Takes note that it was not.
-    fn failed(&mut self, at_us: i64);
+    /// Takes note that it was not, and why.
+    fn failed(&mut self, at_us: i64, error: &Error);
 
     /// Gets ready for the last flush.
     fn close(&mut self, at_us: i64);
@@ -171,8 +171,8 @@ impl Attendance {
         self.guarded(|attendant| attendant.stored(writer, at_us, has_written));
     }
 
-    pub(super) fn failed(&mut self, at_us: i64) {
-        self.guarded(|attendant| attendant.failed(at_us));
+    pub(super) fn failed(&mut self, at_us: i64, error: &Error) {
+        self.guarded(|attendant| attendant.failed(at_us, error));
     }
 
     pub(super) fn close(&mut self, at_us: i64) {

@@ -148,8 +148,16 @@ impl Builder {
 
     fn launch<S: Source>(mut self, source: impl FnOnce() -> S) -> Result<Monitor, Error> {
         let Some(plan) = self.plan.take() else { return self.open(source, None) };
-        let renewal = Renewal { plan, base: self };
-        renewal.builder()?.open(source, Some(renewal))
+        let mut renewal = Renewal { plan, base: self, fixed: String::new() };
+        let builder = renewal.builder()?;
+        renewal.fixed = builder.fixed();
+        builder.open(source, Some(renewal))
+    }
+
+    /// What is taken at a start only, in words that are equal if it is.
+    pub(super) fn fixed(&self) -> String {
+        let Self { service, path, interval, retention, samplers, .. } = self;
+        format!("{service:?} {path:?} {interval:?} {retention:?} {samplers:?}")
     }
 
     /// The source is made last: a collector takes over from the one before it, and nothing may fail after that.

@@ -5,7 +5,7 @@
 use std::{fmt::Debug, sync::Arc};
 
 use super::{Builder, Monitor, thread::Command};
-use crate::error::Error;
+use crate::{error::Error, util::report};
 
 /// Settings that are looked up when they are needed.
 pub(crate) trait Plan: Debug + Send + Sync {
@@ -18,6 +18,8 @@ pub(crate) trait Plan: Debug + Send + Sync {
 pub(super) struct Renewal {
     pub(super) plan: Arc<dyn Plan>,
     pub(super) base: Builder,
+    /// What is taken at a start only, as it was then.
+    pub(super) fixed: String,
 }
 
 impl Renewal {
@@ -43,6 +45,14 @@ impl Monitor {
             Error::setting("this monitor was not started with a file of settings; start it with Monitor::from_config")
         })?;
         let builder = renewal.builder()?;
-        self.ask(|reply| Command::Renew(Box::new(builder.invited), reply))
+        let is_same = builder.fixed() == renewal.fixed;
+        self.ask(|reply| Command::Renew(Box::new(builder.invited), reply))?;
+        if !is_same {
+            report::line(format_args!(
+                "the settings say something else of the store or of the machine than at the start; that counts from the \
+                 next start on"
+            ));
+        }
+        Ok(())
     }
 }

@@ -285,7 +285,7 @@ impl<S: Source> Worker<S> {
         match written {
             Ok(written) => self.stored_us = written.or(self.stored_us),
             Err(error) => {
-                attendance.failed(at_us);
+                attendance.failed(at_us, &error);
                 return Err(error);
             }
         }

@@ -19,7 +19,7 @@ use super::delivery::PATIENCE;
 pub(crate) const PLANTED: &str = "planted-secret";
 
 /// A python with aiosmtpd: the one in `MONITORED_PYTHON`, or that in the path of programs.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let found = env::var_os("MONITORED_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
     let has_it = Command::new(&found).args(["-c", "import aiosmtpd"]).stderr(Stdio::null()).status();
     if has_it.is_ok_and(|status| status.success()) {

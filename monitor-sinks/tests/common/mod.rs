@@ -4,6 +4,7 @@
 #[cfg(feature = "promql")]
 pub(crate) mod answer;
 pub(crate) mod damaged;
+pub(crate) mod disk;
 #[cfg(feature = "promql")]
 pub(crate) mod expression;
 #[cfg(feature = "promql")]

@@ -5,6 +5,7 @@ start, "open" wants no login. What it does to a mail depends on the local part o
 
     nobody   550 at RCPT
     grey     451 at RCPT, twice
+    away     421 at RCPT, twice
     busy     451 after DATA, twice
     refused  554 after DATA
     cut      takes the mail, and breaks the connection instead of saying so, twice
@@ -44,6 +45,8 @@ class Handler:
             return "550 no such user"
         if who == "grey" and twice("grey"):
             return "451 try again later"
+        if who == "away" and twice("away"):
+            return "421 going down"
         envelope.rcpt_tos.append(address)
         return "250 ok"
 

@@ -7,6 +7,7 @@ mod level;
 
 use std::{
     fmt,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime},
@@ -16,7 +17,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use self::level::Level;
 use super::{
-    Active, Channel, Kind, Message, Receipt, Refusal, Secret, Settings, Watcher,
+    Active, Channel, Kind, Message, Receipt, Refusal, Secret, Settings, Severity, Watcher,
+    secret::without,
     webhook::{check_url, http},
 };
 use crate::{
@@ -26,6 +28,9 @@ use crate::{
 
 /// How soon it is told again if it did not take it.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// A quarter of the time after which a test ends by itself if it cannot be ended.
+const TEST_MS: i64 = 15_000;
 
 /// Tells an Alertmanager what fires, by its second interface, until it is dropped.
 ///
@@ -47,6 +52,7 @@ const RETRY: Duration = Duration::from_secs(5);
 pub struct Alertmanager {
     updates: Updates,
     thread: Option<JoinHandle<()>>,
+    door: Arc<Door>,
 }
 
 /// The way to its thread, until it ends.
@@ -57,6 +63,7 @@ type Updates = Arc<Mutex<Option<Sender<Vec<Active>>>>>;
 pub struct Builder {
     url: String,
     headers: Vec<(String, Secret)>,
+    ca_file: Option<PathBuf>,
     resend: Duration,
     timeout: Duration,
 }
@@ -65,7 +72,7 @@ impl Alertmanager {
     /// The Alertmanager at this address, without `/api/v2/alerts`.
     pub fn at(url: impl Into<String>) -> Builder {
         let (resend, timeout) = (Duration::from_mins(1), Duration::from_secs(10));
-        Builder { url: url.into(), headers: Vec::new(), resend, timeout }
+        Builder { url: url.into(), headers: Vec::new(), ca_file: None, resend, timeout }
     }
 
     /// Says what fires now, and what has ended in the last quarter of an hour as far as it is known. It never waits.
@@ -73,6 +80,25 @@ impl Alertmanager {
     /// What fired at the last update and is not in this one has ended.
     pub fn update(&self, active: Vec<Active>) {
         update(&self.updates, active);
+    }
+
+    /// Sends an alert that says that it is a test, and ends it.
+    fn test(&self, message: &Message, deadline: Instant) -> Result<Receipt, Refusal> {
+        let begun_ms = now_ms();
+        let mut alert = Active::new("MonitoredTest", begun_ms);
+        alert.severity = Severity::Low;
+        alert.labels.insert(String::from("test"), message.fingerprint.clone());
+        alert.annotations.insert(String::from("summary"), message.title.clone());
+        alert.annotations.insert(String::from("description"), message.text.clone());
+        let mut level = Level::new(TEST_MS);
+        let mut answer = String::new();
+        for active in [&[alert][..], &[]] {
+            level.update(active, now_ms());
+            for body in level.tell(now_ms()) {
+                answer = self.door.post(&body, deadline)?.text;
+            }
+        }
+        Ok(Receipt::new(format!("{answer}; it held the alert MonitoredTest, and was told that it is over")))
     }
 }
 
@@ -84,17 +110,16 @@ fn update(updates: &Updates, active: Vec<Active>) {
 }
 
 impl Channel for Alertmanager {
-    fn send(&mut self, message: &Message, _deadline: Instant) -> Result<Receipt, Refusal> {
+    fn send(&mut self, message: &Message, deadline: Instant) -> Result<Receipt, Refusal> {
         match message.kind {
-            Kind::Meta | Kind::Test => {
-                Err(Refusal::of_message("an Alertmanager is told of alerts, and of nothing else"))
-            }
+            Kind::Meta => Err(Refusal::of_message("an Alertmanager is told of alerts, and of nothing else")),
+            Kind::Test => self.test(message, deadline),
             _ => Ok(Receipt::new("handed over as long as it fires")),
         }
     }
 
     fn settings(&self) -> Settings {
-        Settings { digest: false, ..Settings::default() }
+        Settings { digest: false, timeout: self.door.timeout, ..Settings::default() }
     }
 
     fn watcher(&self) -> Option<Watcher> {
@@ -120,6 +145,12 @@ impl Builder {
         self
     }
 
+    /// Trusts the certificates in this file of PEM, and no others; those that the system trusts if not said.
+    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.ca_file = Some(path.as_ref().to_owned());
+        self
+    }
+
     /// How often what fires is told again; each minute if not said. Less than a second counts as one.
     pub fn resend_every(mut self, resend: Duration) -> Self {
         self.resend = resend.max(Duration::from_secs(1));
@@ -136,15 +167,18 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// The address makes no sense, or the system has no room for another thread.
+    /// The address or the file of certificates makes no sense, or the system has no room for another thread.
     pub fn start(self) -> Result<Alertmanager, Error> {
         check_url(&self.url)?;
+        let url = format!("{}/api/v2/alerts", self.url.trim_end_matches('/'));
+        let agent = http::agent(self.ca_file.as_deref())?;
+        let door = Arc::new(Door { url, headers: self.headers, agent, timeout: self.timeout });
         let (updates, inbox) = crossbeam_channel::unbounded();
         let level = Level::new(i64::try_from(self.resend.as_millis()).unwrap_or(i64::MAX / 8));
-        let teller = Teller { level, agent: http::agent(), settings: self, is_failing: false };
+        let teller = Teller { level, door: Arc::clone(&door), is_failing: false };
         let spawned = thread::Builder::new().name(String::from("alertmanager")).spawn(move || teller.run(&inbox));
         let thread = spawned.map_err(|error| Error::stream("start the thread of an Alertmanager", error))?;
-        Ok(Alertmanager { updates: Arc::new(Mutex::new(Some(updates))), thread: Some(thread) })
+        Ok(Alertmanager { updates: Arc::new(Mutex::new(Some(updates))), thread: Some(thread), door })
     }
 }
 
@@ -154,10 +188,32 @@ impl fmt::Debug for Builder {
     }
 }
 
+/// Where alerts are handed in.
+struct Door {
+    url: String,
+    headers: Vec<(String, Secret)>,
+    agent: ureq::Agent,
+    timeout: Duration,
+}
+
+impl Door {
+    fn post(&self, body: &str, deadline: Instant) -> Result<Receipt, Refusal> {
+        let mut headers = vec![("Content-Type", "application/json")];
+        headers.extend(self.headers.iter().map(|(name, value)| (name.as_str(), value.expose())));
+        let secrets: Vec<&str> = http::secrets(&self.headers).collect();
+        without(http::post(&self.agent, &self.url, &headers, body, deadline), &secrets)
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
 struct Teller {
     level: Level,
-    agent: ureq::Agent,
-    settings: Builder,
+    door: Arc<Door>,
     is_failing: bool,
 }
 
@@ -181,14 +237,8 @@ impl Teller {
     }
 
     fn tell(&mut self) {
-        let settings = &self.settings;
-        let url = format!("{}/api/v2/alerts", settings.url.trim_end_matches('/'));
-        let mut headers = vec![("Content-Type", "application/json")];
-        headers.extend(settings.headers.iter().map(|(name, value)| (name.as_str(), value.expose())));
-        let bodies = self.level.tell(now_ms());
-        let told = bodies.iter().try_for_each(|body| {
-            http::post(&self.agent, &url, &headers, body, Instant::now() + settings.timeout).map(drop)
-        });
+        let (door, bodies) = (&self.door, self.level.tell(now_ms()));
+        let told = bodies.iter().try_for_each(|body| door.post(body, Instant::now() + door.timeout).map(drop));
         match told {
             Ok(()) if self.is_failing => report::line(format_args!("the Alertmanager takes alerts again")),
             Ok(()) => {}

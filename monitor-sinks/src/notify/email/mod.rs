@@ -19,7 +19,7 @@ use lettre::{
     transport::smtp::{
         authentication::{Credentials, Mechanism},
         client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters},
-        commands::{Data, Mail, Rcpt},
+        commands::{Auth, Data, Mail, Rcpt},
         extension::{ClientId, Extension, MailBodyParameter, MailParameter},
         response::Response,
     },
@@ -33,7 +33,7 @@ use self::{
     mail::mail,
     refusal::{Stage, refusal},
 };
-use super::{Channel, Class, Message, Receipt, Refusal, Secret, Settings, Severity};
+use super::{Channel, Class, Message, Receipt, Refusal, Secret, Settings, Severity, secret::without};
 use crate::error::Error;
 
 /// How long it takes at most to say good-bye.
@@ -63,6 +63,8 @@ pub struct Email {
     server: Server,
     from: Mailbox,
     to: Vec<Mailbox>,
+    /// What a server may repeat and nobody may see.
+    secrets: Vec<Secret>,
     settings: Settings,
     /// Taken when it is dropped.
     runtime: Option<Runtime>,
@@ -130,11 +132,12 @@ impl Channel for Email {
         }
         let mail = mail(message, &self.from, &to).map_err(Refusal::of_message)?;
         let runtime = self.runtime.as_ref().ok_or_else(|| Refusal::transient("it has ended"))?;
-        runtime.block_on(async {
+        let sent = runtime.block_on(async {
             let deadline = TokioInstant::from_std(deadline);
             let late = |_| Err(Refusal::transient("the mail server did not answer in time"));
             timeout_at(deadline, self.server.deliver(&self.from, &to, &mail)).await.unwrap_or_else(late)
-        })
+        });
+        without(sent, &self.secrets.iter().map(Secret::expose).collect::<Vec<_>>())
     }
 
     fn settings(&self) -> Settings {
@@ -305,13 +308,25 @@ impl Builder {
             Encryption::None => None,
             _ => Some(tls(&self.host, self.ca_file.as_deref())?),
         };
+        let secrets = self.login.iter().flat_map(|(user, password)| forms(user, password)).collect();
         let login = self.login.map(|(user, password)| Credentials::new(user, password.expose().to_owned()));
         // One thread beside it may look up names.
         let runtime = runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
         let runtime = runtime.map_err(|error| Error::stream("start the runtime of an e-mail channel", error))?;
         let server = Server { host: self.host, port, encryption: self.encryption, tls, login };
-        Ok(Email { server, from: mailbox(from)?, to, settings: self.settings, runtime: Some(runtime) })
+        Ok(Email { server, from: mailbox(from)?, to, secrets, settings: self.settings, runtime: Some(runtime) })
     }
+}
+
+/// A password, and what is said instead of it in each way to log in.
+fn forms(user: &str, password: &Secret) -> Vec<Secret> {
+    let said = |mechanism, challenge: Option<&str>| {
+        let login = Credentials::new(user.to_owned(), password.expose().to_owned());
+        let command = Auth::new(mechanism, login, challenge.map(str::to_owned)).ok()?.to_string();
+        command.split_whitespace().next_back().map(Secret::new)
+    };
+    let said = [said(Mechanism::Plain, None), said(Mechanism::Login, Some("Password"))];
+    said.into_iter().flatten().chain([password.clone()]).collect()
 }
 
 fn mailbox(address: &str) -> Result<Mailbox, Error> {
@@ -357,6 +372,13 @@ mod tests {
             assert!(error.is_invalid_setting() && error.to_string().contains(part), "{error}");
             assert!(!format!("{error:?}").contains("planted"));
         }
+    }
+
+    #[test]
+    fn a_password_is_known_in_every_form_that_a_server_may_repeat() {
+        let forms = forms("monitor", &Secret::new("planted-secret"));
+        let forms: Vec<&str> = forms.iter().map(Secret::expose).collect();
+        assert_eq!(forms, ["AG1vbml0b3IAcGxhbnRlZC1zZWNyZXQ=", "cGxhbnRlZC1zZWNyZXQ=", "planted-secret"]);
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub(super) struct Waiting {
     pub(super) sequence: String,
     pub(super) incident: String,
     pub(super) kind: Kind,
+    /// What it is told together with, if with anything.
+    pub(super) group: Option<String>,
     pub(super) not_before_ms: i64,
     /// On its way, by this process or by another one.
     pub(super) leased: bool,
@@ -73,6 +75,7 @@ mod tests {
             sequence: String::from("f00d"),
             incident: String::from(*incident),
             kind: *kind,
+            group: None,
             not_before_ms: 0,
             leased: *leased,
             uncertain: *leased,

@@ -1,7 +1,7 @@
 //! What is sent next: the rows of a channel whose turn it is.
 //!
 //! Order is kept within a sequence only. A row is never sent beside or before an older one of its sequence, whether that
-//! one waits, is on its way, or is told by a digest that has not arrived.
+//! one waits, is on its way, or is told by a digest that has not arrived; but one digest may tell both.
 
 use std::collections::HashSet;
 
@@ -12,6 +12,7 @@ use super::{
     breaker::Breaker,
     collapse::{Fold, Waiting, folds},
     digest::digest,
+    group::{put_off, units},
     insert, is_ahead, kind, message,
 };
 use crate::notify::{Kind, Message};
@@ -42,21 +43,29 @@ pub fn due(connection: &Connection, lane: Lane<'_>, owner: &str, now_ms: i64) ->
     if lane.room == 0 || breaker.as_ref().is_some_and(|breaker| breaker.is_shut(now_ms)) {
         return Ok(Vec::new());
     }
+    if lane.digest {
+        put_off(connection, lane.channel, now_ms)?;
+    }
     let mut rows = waiting(connection, lane.channel, now_ms)?;
     if collapse(connection, &rows, lane.channel, now_ms)? {
         rows = waiting(connection, lane.channel, now_ms)?;
     }
-    let mut heads = heads(connection, &rows, now_ms)?;
+    let closed = closed(connection, &rows)?;
+    let mut heads = if breaker.is_some() || !lane.digest {
+        heads(&rows, closed, now_ms)
+    } else {
+        let units = units(&rows, closed, now_ms);
+        let on_their_way = rows.iter().filter(|row| row.leased).count();
+        // What may have arrived already is sent again under its own name.
+        let (again, fresh): (Vec<_>, Vec<_>) = units.into_iter().partition(|unit| unit.iter().any(|row| row.uncertain));
+        let mut heads: Vec<Waiting> = again.into_iter().flatten().collect();
+        heads.extend(calm(connection, fresh, lane.channel, on_their_way, now_ms)?);
+        heads
+    };
     if breaker.is_some() {
         let is_on_its_way = rows.iter().any(|row| row.leased);
         heads.sort_by_key(|row| (row.not_before_ms, row.id));
         heads.truncate(usize::from(!is_on_its_way));
-    } else if lane.digest {
-        let on_their_way = rows.iter().filter(|row| row.leased).count();
-        // What may have arrived already is sent again under its own name.
-        let (again, fresh): (Vec<_>, Vec<_>) = heads.into_iter().partition(|row| row.uncertain);
-        heads = again;
-        heads.extend(calm(connection, fresh, lane.channel, on_their_way, now_ms)?);
     }
     heads.truncate(lane.room);
     heads.iter().map(|row| lease(connection, row.id, lane.channel, owner, now_ms)).collect()
@@ -65,7 +74,7 @@ pub fn due(connection: &Connection, lane: Lane<'_>, owner: &str, now_ms: i64) ->
 /// The rows of a channel that wait, in the order in which they were queued.
 fn waiting(connection: &Connection, channel: &str, now_ms: i64) -> rusqlite::Result<Vec<Waiting>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, sequence, incident, kind, not_before_ms, lease_until_ms FROM outbox
+        "SELECT id, sequence, incident, kind, not_before_ms, lease_until_ms, group_key FROM outbox
          WHERE channel = ?1 AND state = 'pending' ORDER BY ifnull(place, id) LIMIT ?2",
     )?;
     let rows = statement.query_map(params![channel, LOOKED_AT], |row| {
@@ -77,6 +86,7 @@ fn waiting(connection: &Connection, channel: &str, now_ms: i64) -> rusqlite::Res
             not_before_ms: row.get(4)?,
             leased: row.get::<_, Option<i64>>(5)?.is_some_and(|until| is_ahead(until, now_ms)),
             uncertain: row.get::<_, Option<i64>>(5)?.is_some(),
+            group: row.get(6)?,
         })
     })?;
     rows.collect()
@@ -112,15 +122,18 @@ fn both(connection: &Connection, firing: i64, resolved: i64, channel: &str) -> r
     Ok(both)
 }
 
-/// Queues a row that stands for others, in the place of one of them, and returns its number.
+/// Queues a row that stands for others, in the place of one of them, and returns its number. If that one waits for others
+/// of its group, so does the new one.
 fn queue(connection: &Connection, message: &Message, channel: &str, place: i64, now_ms: i64) -> rusqlite::Result<i64> {
     insert(connection, message, channel, now_ms, 0)?;
     connection
         .prepare_cached(
-            "UPDATE outbox SET place = (SELECT ifnull(place, id) FROM outbox WHERE id = ?3)
+            "UPDATE outbox SET (place, group_interval_ms, not_before_ms) = (
+                 SELECT ifnull(place, id), group_interval_ms, iif(group_key IS NULL, ?4, not_before_ms)
+                 FROM outbox WHERE id = ?3)
              WHERE key = ?1 AND channel = ?2 RETURNING id",
         )?
-        .query_row(params![message.key(), channel, place], |row| row.get(0))
+        .query_row(params![message.key(), channel, place, now_ms], |row| row.get(0))
 }
 
 fn supersede(connection: &Connection, ids: &[i64], by: i64, now_ms: i64) -> rusqlite::Result<()> {
@@ -130,14 +143,20 @@ fn supersede(connection: &Connection, ids: &[i64], by: i64, now_ms: i64) -> rusq
     ids.iter().try_for_each(|id| statement.execute([*id, by, now_ms]).map(drop))
 }
 
-/// The first row of each sequence, if it may be sent.
-fn heads(connection: &Connection, rows: &[Waiting], now_ms: i64) -> rusqlite::Result<Vec<Waiting>> {
-    let mut seen: HashSet<String> = rows.iter().filter(|row| row.leased).map(|row| row.sequence.clone()).collect();
+/// The sequences of which something is on its way, or is told by a digest that has not arrived.
+fn closed(connection: &Connection, rows: &[Waiting]) -> rusqlite::Result<HashSet<String>> {
+    let mut closed: HashSet<String> = rows.iter().filter(|row| row.leased).map(|row| row.sequence.clone()).collect();
     for digest in rows.iter().filter(|row| row.kind == Kind::Digest) {
-        seen.extend(told_by(connection, digest.id)?);
+        closed.extend(told_by(connection, digest.id)?);
     }
+    Ok(closed)
+}
+
+/// The first row of each sequence, if it may be sent.
+fn heads(rows: &[Waiting], closed: HashSet<String>, now_ms: i64) -> Vec<Waiting> {
+    let mut seen = closed;
     let firsts = rows.iter().filter(|row| seen.insert(row.sequence.clone()));
-    Ok(firsts.filter(|row| !is_ahead(row.not_before_ms, now_ms)).cloned().collect())
+    firsts.filter(|row| !is_ahead(row.not_before_ms, now_ms)).cloned().collect()
 }
 
 /// The sequences that a digest tells of.
@@ -146,25 +165,30 @@ fn told_by(connection: &Connection, digest: i64) -> rusqlite::Result<Vec<String>
     statement.query_map([digest], |row| row.get(0))?.collect()
 }
 
-/// Makes digests of groups, and one of all when they are too many.
+/// Makes a digest of each unit, and one of all when they are too many.
 fn calm(
     connection: &Connection,
-    heads: Vec<Waiting>,
+    units: Vec<Vec<Waiting>>,
     channel: &str,
     on_their_way: usize,
     now_ms: i64,
 ) -> rusqlite::Result<Vec<Waiting>> {
     let room = A_MINUTE.saturating_sub(sent_lately(connection, channel, now_ms)? + on_their_way);
-    if heads.len() <= AT_ONCE.min(room) || room == 0 {
-        return Ok(if room == 0 { Vec::new() } else { heads });
+    let most = AT_ONCE.min(room);
+    if most == 0 {
+        return Ok(Vec::new());
     }
     // A digest of a digest would hide names.
-    let (digests, heads): (Vec<Waiting>, Vec<Waiting>) = heads.into_iter().partition(|row| row.kind == Kind::Digest);
-    if heads.len() < 2 {
-        return Ok(digests.into_iter().chain(heads).take(AT_ONCE.min(room)).collect());
+    let is_digest = |unit: &Vec<Waiting>| unit.iter().any(|row| row.kind == Kind::Digest);
+    let (digests, units): (Vec<_>, Vec<_>) = units.into_iter().partition(is_digest);
+    let is_calm = digests.len() + units.len() <= most || units.len() < 2;
+    let units = if is_calm { units } else { vec![units.into_iter().flatten().collect()] };
+    let kept = if is_calm { most } else { most - 1 };
+    let mut heads: Vec<Waiting> = digests.into_iter().flatten().take(kept).collect();
+    for unit in units.into_iter().take(most - heads.len()) {
+        heads.extend(bundle(connection, unit, channel, now_ms)?);
     }
-    let one = bundle(connection, &heads, channel, now_ms)?;
-    Ok(digests.into_iter().take(AT_ONCE.min(room) - 1).chain(one).collect())
+    Ok(heads)
 }
 
 /// How many messages a channel has got within the last minute.
@@ -176,13 +200,22 @@ fn sent_lately(connection: &Connection, channel: &str, now_ms: i64) -> rusqlite:
         .query_row(params![channel, now_ms - 60_000, now_ms], |row| row.get::<_, isize>(0).map(isize::unsigned_abs))
 }
 
-/// Puts a digest in the place of these rows.
-fn bundle(connection: &Connection, rows: &[Waiting], channel: &str, now_ms: i64) -> rusqlite::Result<Option<Waiting>> {
+/// Puts a digest in the place of these rows; one row stays as it is.
+fn bundle(
+    connection: &Connection,
+    mut rows: Vec<Waiting>,
+    channel: &str,
+    now_ms: i64,
+) -> rusqlite::Result<Option<Waiting>> {
+    if rows.len() < 2 {
+        return Ok(rows.pop());
+    }
     let messages: Vec<Message> =
         rows.iter().map(|row| message(connection, row.id, channel)).collect::<rusqlite::Result<_>>()?;
     let first = rows.first().map_or(0, |row| row.id);
     let Some(digest) = digest(&messages, first, now_ms) else { return Ok(None) };
     let id = queue(connection, &digest, channel, first, now_ms)?;
+    let group = Some(digest.group.clone()).filter(|group| !group.is_empty());
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     supersede(connection, &ids, id, now_ms)?;
     let (sequence, incident) = (digest.fingerprint.clone(), digest.incident_key());
@@ -191,6 +224,7 @@ fn bundle(connection: &Connection, rows: &[Waiting], channel: &str, now_ms: i64)
         sequence,
         incident,
         kind: Kind::Digest,
+        group,
         not_before_ms: now_ms,
         leased: false,
         uncertain: false,

@@ -21,6 +21,7 @@ mod breaker;
 mod collapse;
 mod digest;
 mod due;
+mod group;
 mod outcome;
 #[cfg(test)]
 mod tests;
@@ -62,6 +63,8 @@ CREATE TABLE IF NOT EXISTS outbox(
     attempts INTEGER NOT NULL DEFAULT 0,
     lease_owner TEXT,
     lease_until_ms INTEGER,
+    group_key TEXT,
+    group_interval_ms INTEGER,
     state TEXT NOT NULL DEFAULT 'pending',
     superseded_by INTEGER,
     done_ms INTEGER,
@@ -71,6 +74,8 @@ CREATE TABLE IF NOT EXISTS outbox(
 );
 CREATE INDEX IF NOT EXISTS outbox_pending ON outbox(channel) WHERE state = 'pending';
 CREATE INDEX IF NOT EXISTS outbox_done ON outbox(channel, done_ms) WHERE done_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS outbox_group ON outbox(channel, group_key, done_ms, not_before_ms)
+    WHERE group_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS outbox_superseded ON outbox(superseded_by) WHERE superseded_by IS NOT NULL;
 CREATE TABLE IF NOT EXISTS outbox_channel(
     channel TEXT PRIMARY KEY,
@@ -96,12 +101,52 @@ pub fn insert(
     now_ms: i64,
     hold_ms: i64,
 ) -> rusqlite::Result<bool> {
+    put(connection, message, channel, now_ms, now_ms + hold_ms.clamp(0, LONGEST_WAIT_MS), None)
+}
+
+/// How a message waits for others that it is told together with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Company {
+    /// How long the first message of a group waits, in milliseconds.
+    pub wait_ms: i64,
+    /// How long it takes until more of a group is told after something of it was.
+    pub interval_ms: i64,
+}
+
+/// Queues a message for its channel, to be told together with others of its [`group`](Message::group): with those that wait
+/// already, or when it has waited for others itself. Says whether it was not there already.
+pub fn insert_together(
+    connection: &Connection,
+    message: &Message,
+    company: Company,
+    now_ms: i64,
+) -> rusqlite::Result<bool> {
+    let before = connection
+        .prepare_cached(
+            "SELECT not_before_ms FROM outbox WHERE channel = ?1 AND group_key = ?2 AND done_ms IS NULL
+             AND attempts = 0 AND lease_until_ms IS NULL ORDER BY not_before_ms LIMIT 1",
+        )?
+        .query_row([&message.channel, &message.group], |row| row.get(0))
+        .optional()?;
+    let wait_ms = company.wait_ms.clamp(0, LONGEST_WAIT_MS);
+    put(connection, message, &message.channel, now_ms, before.unwrap_or(now_ms + wait_ms), Some(company))
+}
+
+fn put(
+    connection: &Connection,
+    message: &Message,
+    channel: &str,
+    now_ms: i64,
+    not_before_ms: i64,
+    company: Option<Company>,
+) -> rusqlite::Result<bool> {
     let payload =
         serde_json::to_string(message).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let rows = connection
         .prepare_cached(
-            "INSERT INTO outbox(key, channel, sequence, incident, kind, severity, payload, created_ms, not_before_ms)
-             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            "INSERT INTO outbox(key, channel, sequence, incident, kind, severity, payload, created_ms, not_before_ms,
+                 group_key, group_interval_ms)
+             VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, ''), ?11) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             message.key(),
@@ -112,7 +157,9 @@ pub fn insert(
             message.severity.name(),
             payload,
             now_ms,
-            now_ms + hold_ms.clamp(0, LONGEST_WAIT_MS),
+            not_before_ms,
+            message.group,
+            company.map(|company| company.interval_ms.clamp(0, LONGEST_WAIT_MS)),
         ])?;
     Ok(rows > 0)
 }
@@ -129,6 +176,17 @@ pub fn renew(connection: &Connection, owner: &str, now_ms: i64) -> rusqlite::Res
     connection
         .prepare_cached("UPDATE outbox SET lease_until_ms = ?2 WHERE state = 'pending' AND lease_owner = ?1")?
         .execute(params![owner, now_ms + LEASE_MS])?;
+    Ok(())
+}
+
+/// Takes a lease on the row of a message that is on its way already, if the row waits.
+pub fn lease_sent(connection: &Connection, key: &str, channel: &str, owner: &str, now_ms: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET lease_owner = ?3, lease_until_ms = ?4
+             WHERE key = ?1 AND channel = ?2 AND state = 'pending'",
+        )?
+        .execute(params![key, channel, owner, now_ms + LEASE_MS])?;
     Ok(())
 }
 

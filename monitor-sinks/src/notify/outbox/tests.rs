@@ -38,6 +38,22 @@ impl Rig {
         insert(&self.connection, &message, "mail", self.now_ms, 0).unwrap()
     }
 
+    /// Queues a message of a group that waits for 5 seconds, and for a minute after it was told.
+    fn queue_in(&self, group: &str, kind: Kind, fingerprint: &str, incident: u64) -> bool {
+        let mut message = Message::new(kind, format!("rule_{fingerprint}"), fingerprint);
+        (message.incident, message.at_ms, message.started_ms) = (incident, self.now_ms, self.now_ms);
+        message.channel = String::from("mail");
+        group.clone_into(&mut message.group);
+        let company = Company { wait_ms: 5 * SECOND, interval_ms: MINUTE };
+        insert_together(&self.connection, &message, company, self.now_ms).unwrap()
+    }
+
+    /// The seconds at which something was taken, with how many messages it told.
+    fn arrivals(&mut self, seconds: i64) -> Vec<(i64, usize)> {
+        let count = |(second, message): (i64, Message)| (second, message.members.len().max(1));
+        (1..=seconds).flat_map(|at| self.tick(taken).into_iter().map(move |message| (at, message))).map(count).collect()
+    }
+
     fn due_for(&self, channel: &str, owner: &str) -> Vec<Message> {
         let lane = Lane { channel, digest: self.digest, room: self.room };
         due(&self.connection, lane, owner, self.now_ms).unwrap()
@@ -394,6 +410,79 @@ fn what_waits_for_company_is_not_sent_before_its_time() {
 }
 
 #[test]
+fn alerts_of_a_group_that_come_soon_after_each_other_are_one_message_and_later_ones_another() {
+    let mut rig = Rig::new();
+    rig.queue_in("g", Kind::Firing, "a", 1);
+    assert_eq!(next_due(&rig.connection, rig.now_ms).unwrap(), Some(START + 5 * SECOND));
+    assert_eq!(rig.arrivals(3), []);
+    rig.queue_in("g", Kind::Firing, "b", 1);
+    rig.queue_in("g", Kind::Resolved, "other", 3);
+    // Another group, and what is in none, do not wait for it.
+    rig.queue_in("h", Kind::Firing, "c", 1);
+    rig.queue(Kind::Firing, "d", 1);
+    assert_eq!(rig.arrivals(10), [(1, 1), (2, 3), (5, 1)]);
+    // Of the rest all is told when a minute has passed, the changes of an alert in their order.
+    rig.queue_in("g", Kind::Resolved, "a", 1);
+    rig.queue_in("g", Kind::Firing, "a", 2);
+    rig.queue_in("g", Kind::Resolved, "b", 1);
+    assert_eq!(rig.arrivals(51), []);
+    let digest = &rig.tick(taken)[0];
+    let told: Vec<&str> = digest.members.iter().map(|member| member.key.as_str()).collect();
+    assert_eq!(told, ["a.1.resolved.0", "a.2.firing.0", "b.1.resolved.0"]);
+    assert_eq!(digest.title, "3 alerts of g: 1 firing, 2 resolved");
+    // A group that has been quiet waits for company again; what has none is told as it is.
+    assert_eq!(rig.arrivals(100), []);
+    rig.queue_in("g", Kind::Resolved, "a", 2);
+    assert_eq!(rig.arrivals(4), []);
+    assert_eq!(keys(&rig.tick(taken)), ["a.2.resolved.0"]);
+}
+
+#[test]
+fn an_alert_of_a_group_that_is_over_before_its_turn_is_one_message_at_its_turn() {
+    let mut rig = Rig::new();
+    rig.queue_in("g", Kind::Firing, "a", 1);
+    assert_eq!(rig.arrivals(2), []);
+    rig.queue_in("g", Kind::Resolved, "a", 1);
+    assert_eq!(rig.arrivals(2), []);
+    assert_eq!(keys(&rig.tick(taken)), ["a.1.fired_and_resolved.0"]);
+    assert_eq!(rig.arrivals(100), []);
+}
+
+#[test]
+fn a_group_waits_for_what_is_on_its_way_and_an_outage_adds_little() {
+    let mut rig = Rig::new();
+    assert!(["a", "b"].iter().all(|alert| rig.queue_in("g", Kind::Firing, alert, 1)));
+    (0..600).for_each(|_| drop(rig.tick(down)));
+    rig.queue_in("g", Kind::Firing, "c", 1);
+    let arrivals = rig.arrivals(100);
+    assert_eq!(arrivals.iter().map(|(_, count)| count).sum::<usize>(), 3, "{arrivals:?}");
+    assert!(arrivals.iter().all(|(second, _)| *second <= 65), "{arrivals:?}");
+    // It is known of none whether it has arrived: it is sent again by its own name, and the others wait.
+    let mut rig = Rig::new();
+    assert!(["a", "b"].iter().all(|alert| rig.queue_in("g", Kind::Firing, alert, 1)));
+    rig.now_ms += 5 * SECOND;
+    let digest = rig.due();
+    rig.queue_in("g", Kind::Firing, "c", 1);
+    rig.now_ms += 20 * SECOND;
+    assert!(rig.due().is_empty());
+    release(&rig.connection, None).unwrap();
+    assert_eq!(keys(&rig.due()), keys(&digest));
+    rig.apply(&digest[0], taken(&digest[0]));
+    assert_eq!(rig.arrivals(100), [(40, 1)], "a minute after it was queued at most");
+}
+
+#[test]
+fn a_storm_of_groups_is_a_storm() {
+    let mut rig = Rig::new();
+    for number in 0..1_000 {
+        rig.queue_in(&format!("group {}", number / 2), Kind::Firing, &format!("{number}"), 1);
+    }
+    let messages: Vec<Message> = (0..120).flat_map(|_| rig.tick(taken)).collect();
+    assert!((1..=3).contains(&messages.len()), "{} messages", messages.len());
+    assert_eq!(messages.iter().map(|message| message.members.len()).sum::<usize>(), 1_000);
+}
+
+#[test]
 fn rows_that_are_done_are_removed_after_a_week_and_others_are_not() {
     let mut rig = Rig::new();
     rig.queue(Kind::Firing, "a", 1);
@@ -423,7 +512,11 @@ fn whatever_fails_no_message_is_lost_and_none_is_out_of_order() {
                 } else {
                     (Kind::Resolved, state[alert] / 2)
                 };
-                rig.queue(kind, &format!("{alert}"), incident);
+                if alert < 3 {
+                    rig.queue_in(["g", "h"][alert % 2], kind, &format!("{alert}"), incident);
+                } else {
+                    rig.queue(kind, &format!("{alert}"), incident);
+                }
             }
             rig.now_ms += SECOND * [0, 1, 2, 3, 4][random.below(5)];
             rig.connection.execute_batch("BEGIN").unwrap();

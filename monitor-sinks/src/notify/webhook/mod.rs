@@ -7,6 +7,7 @@ mod template;
 
 use std::{
     fmt,
+    path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -16,7 +17,7 @@ use ureq::{
 };
 
 use self::{preset::Format, signature::signature, template::Template};
-use super::{Channel, Message, Receipt, Refusal, Secret, Settings, Severity};
+use super::{Channel, Message, Receipt, Refusal, Secret, Settings, Severity, secret::without};
 use crate::{error::Error, util::time::to_micros};
 
 /// The address of PagerDuty's events.
@@ -25,8 +26,8 @@ const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
 /// Posts each message to an address.
 ///
 /// The body is the message as JSON, with its `key` and `incident_key`. Each request has the header `Idempotency-Key`, equal
-/// in all attempts. Answers of 408, 425, 429 and from 500 on are tried again, after the seconds in `Retry-After` if the
-/// answer has them; 401, 403, 404, 405, 407, 410 and redirects, which are not followed, need somebody to act; other answers
+/// in all attempts. Answers of 408, 425, 429 and from 500 on are tried again, when `Retry-After` says so if the answer has
+/// it; 401, 403, 404, 405, 407, 410 and redirects, which are not followed, need somebody to act; other answers
 /// mean that the message was refused.
 ///
 /// # Examples
@@ -56,6 +57,7 @@ pub struct Builder {
     key: Option<Secret>,
     format: Format,
     template: Option<String>,
+    ca_file: Option<PathBuf>,
     settings: Settings,
 }
 
@@ -89,6 +91,14 @@ impl Webhook {
         builder
     }
 
+    /// What a receiver may repeat and nobody may see. Of an address that is its path.
+    fn secrets(&self) -> Vec<&str> {
+        let url = self.url.expose();
+        let path = url.split_once("://").and_then(|(_, rest)| rest.find(['/', '?']).map(|at| &rest[at..]));
+        let key = if let Format::PagerDuty(key) = &self.format { Some(key.expose()) } else { None };
+        [url].into_iter().chain(path).chain(http::secrets(&self.headers)).chain(key).collect()
+    }
+
     fn post(&self, message: &Message, body: &str, deadline: Instant) -> Result<Receipt, Refusal> {
         let key = header_safe(&message.idempotency_key());
         let signature = self.key.as_ref().map(|key| signature(key, seconds(), body));
@@ -102,7 +112,8 @@ impl Webhook {
 impl Channel for Webhook {
     fn send(&mut self, message: &Message, deadline: Instant) -> Result<Receipt, Refusal> {
         let bodies = self.format.bodies(message).map_err(Refusal::of_channel)?;
-        bodies.iter().try_fold(Receipt::default(), |_, body| self.post(message, body, deadline))
+        let sent = bodies.iter().try_fold(Receipt::default(), |_, body| self.post(message, body, deadline));
+        without(sent, &self.secrets())
     }
 
     fn settings(&self) -> Settings {
@@ -121,7 +132,8 @@ fn seconds() -> i64 {
 
 impl Builder {
     fn of(url: Secret, format: Format) -> Self {
-        Self { url, headers: Vec::new(), key: None, format, template: None, settings: Settings::default() }
+        let settings = Settings::default();
+        Self { url, headers: Vec::new(), key: None, format, template: None, ca_file: None, settings }
     }
 
     /// Posts to another address than that of the service, such as a proxy.
@@ -150,6 +162,12 @@ impl Builder {
         self
     }
 
+    /// Trusts the certificates in this file of PEM, and no others; those that the system trusts if not said.
+    pub fn ca_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.ca_file = Some(path.as_ref().to_owned());
+        self
+    }
+
     /// Leaves out alerts that are less bad.
     pub fn min_severity(mut self, severity: Severity) -> Self {
         self.settings.min_severity = severity;
@@ -166,9 +184,9 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// The address, a header, or the template makes no sense.
+    /// The address, a header, the template, or the file of certificates makes no sense.
     pub fn build(self) -> Result<Webhook, Error> {
-        let Self { url, headers, key, mut format, template, settings } = self;
+        let Self { url, headers, key, mut format, template, ca_file, settings } = self;
         check_url(url.expose())?;
         for (name, value) in &headers {
             let is_valid = name.parse::<HeaderName>().is_ok() && value.expose().parse::<HeaderValue>().is_ok();
@@ -179,7 +197,8 @@ impl Builder {
         if let Some(source) = template {
             format = Format::Template(Box::new(Template::new(source).map_err(Error::setting)?));
         }
-        Ok(Webhook { url, headers, key, format, agent: http::agent(), settings })
+        let agent = http::agent(ca_file.as_deref())?;
+        Ok(Webhook { url, headers, key, format, agent, settings })
     }
 }
 

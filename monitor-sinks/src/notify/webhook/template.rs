@@ -10,6 +10,9 @@ use crate::notify::{
 
 const NAME: &str = "body";
 
+/// So much work a body may be, in instructions of its template, about: a digest of thousands of alerts is less.
+const MOST_WORK: u64 = 2_000_000;
+
 /// A checked template. Names that a message does not have are mistakes.
 #[derive(Debug)]
 pub(super) struct Template(Environment<'static>);
@@ -18,6 +21,7 @@ impl Template {
     pub(super) fn new(source: String) -> Result<Self, String> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_fuel(Some(MOST_WORK));
         environment.add_filter("tojson", to_json);
         environment.add_template_owned(NAME, source).map_err(|error| said(&error))?;
         Ok(Self(environment))
@@ -53,6 +57,21 @@ mod tests {
         let template =
             Template::new(String::from("{\"t\": {{ title|tojson }}, \"h\": \"{{ labels.host }}\"}")).unwrap();
         assert_eq!(template.render(&message).unwrap(), "{\"t\": \"say \\\"no\\\"\", \"h\": \"h1\"}");
+    }
+
+    #[test]
+    fn a_digest_of_thousands_is_rendered_and_a_loop_without_end_is_not() {
+        let mut message = Message::new(Kind::Digest, "many", "f00d");
+        for number in 0..5_000 {
+            let member = Message::new(Kind::Firing, format!("rule_{number}"), number.to_string());
+            message.members.push(crate::notify::Member::from(&member));
+        }
+        let all =
+            Template::new(String::from("{% for member in members %}{{ member.rule|upper }},{% endfor %}")).unwrap();
+        assert_eq!(all.render(&message).unwrap().matches(',').count(), 5_000);
+        let text = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a * b }}{% endfor %}{% endfor %}";
+        let error = Template::new(String::from(text)).unwrap().render(&message).unwrap_err();
+        assert!(error.contains("template of its body is wrong"), "{error}");
     }
 
     #[test]

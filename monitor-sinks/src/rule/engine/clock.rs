@@ -42,6 +42,11 @@ impl Clock {
         Self { last: moment, newest_ms: moment.wall_ms }
     }
 
+    /// The last reading.
+    pub(crate) const fn last(&self) -> Moment {
+        self.last
+    }
+
     /// Reads the clocks.
     pub(crate) fn read(&mut self, moment: Moment) -> Now {
         let elapsed_ms = moment.steady_ms.saturating_sub(self.last.steady_ms);

@@ -6,18 +6,25 @@
 use std::fmt::Write;
 
 use super::{
-    super::{fingerprint::Fingerprint, model::Rule, template::Facts},
+    super::{fingerprint::Fingerprint, model::Rule, route::Grouping, template::Facts},
     tell::Note,
-    tracked::Tracked,
+    tracked::{Acknowledgement, Tracked},
 };
 use crate::{
+    error::Error,
     notify::{Active, Kind, Message, Severity},
     promql::Labels,
     util::time::rfc3339,
 };
 
-/// What is told of an alert.
-pub(super) fn of_alert(rule: &Rule, alert: &Tracked, note: &Note, instance: &str) -> Message {
+/// What is told of an alert, perhaps together with others.
+pub(super) fn of_alert(
+    rule: &Rule,
+    alert: &Tracked,
+    note: &Note,
+    grouping: Option<Grouping<'_>>,
+    instance: &str,
+) -> Message {
     let facts = Facts::new(rule, note.severity, note.value, &alert.labels);
     let (labels, mut notes) = facts.labels();
     let (annotations, more) = facts.annotations();
@@ -26,7 +33,6 @@ pub(super) fn of_alert(rule: &Rule, alert: &Tracked, note: &Note, instance: &str
     message.incident = note.incident;
     message.ordinal = note.ordinal;
     instance.clone_into(&mut message.instance);
-    message.group = group(rule, &alert.labels);
     message.severity = note.severity;
     message.value = note.value.filter(|value| value.is_finite());
     message.started_ms = note.started_ms;
@@ -34,8 +40,9 @@ pub(super) fn of_alert(rule: &Rule, alert: &Tracked, note: &Note, instance: &str
     message.ended_ms = (note.kind == Kind::Resolved).then_some(note.at_ms);
     message.labels = labels.iter().map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
     message.annotations = annotations;
+    message.group = grouping.map(|grouping| grouping.name(&message.labels)).unwrap_or_default();
     message.title = title(rule, &message, &alert.labels);
-    message.text = text(&message, note, &notes);
+    message.text = text(&message, note, alert, &notes);
     message
 }
 
@@ -59,7 +66,6 @@ pub(super) fn of_rule(rule: &Rule, failure: Option<&str>, instance: &str, now_ms
     message.ordinal = now_ms.unsigned_abs();
     message.severity = Severity::Medium;
     (message.started_ms, message.at_ms) = (now_ms, now_ms);
-    rule.name().clone_into(&mut message.group);
     if let Some(failure) = failure {
         message.title = format!("rule `{}` cannot be evaluated", rule.name());
         message.text = format!("{failure}\nIts alerts stay as they are until it can be.");
@@ -70,15 +76,29 @@ pub(super) fn of_rule(rule: &Rule, failure: Option<&str>, instance: &str, now_ms
     message
 }
 
+/// That the store takes nothing, or does again.
+pub(super) fn of_store(failure: Option<&Error>, instance: &str, now_ms: i64) -> Message {
+    let print = Fingerprint::new("store", &Labels::new([("alertname", "store failure")]));
+    let mut message = Message::new(Kind::Meta, "store", print.to_string());
+    instance.clone_into(&mut message.instance);
+    message.ordinal = now_ms.unsigned_abs();
+    (message.started_ms, message.at_ms) = (now_ms, now_ms);
+    "store".clone_into(&mut message.group);
+    if let Some(failure) = failure {
+        message.severity = Severity::High;
+        message.title = String::from("the metric store cannot be written to");
+        message.text = format!("{failure}\nRules go on, and alerts are told without it. Values are kept in memory.");
+    } else {
+        message.severity = Severity::Low;
+        message.title = String::from("the metric store is written to again");
+        message.text = String::from("What was kept in memory is stored.");
+    }
+    message
+}
+
 /// What a rule says, in a line for people.
 pub(super) fn definition(rule: &Rule) -> String {
     rule.to_text().unwrap_or_else(|| String::from("a function of the program"))
-}
-
-/// What is told together: the rule, and the values of the labels that it is grouped by.
-fn group(rule: &Rule, labels: &Labels) -> String {
-    let values = rule.group_labels().iter().map(|label| format!(" {label}={}", labels.get(label).unwrap_or_default()));
-    values.fold(rule.name().to_owned(), |group, value| group + &value)
 }
 
 fn title(rule: &Rule, message: &Message, labels: &Labels) -> String {
@@ -91,12 +111,13 @@ fn title(rule: &Rule, message: &Message, labels: &Labels) -> String {
         Kind::Resolved => format!("[resolved] {subject}"),
         Kind::NoData => format!("[no data] {subject}"),
         Kind::Flapping => format!("[flapping] {subject}"),
+        Kind::Acknowledged => format!("[acknowledged] {subject}"),
         Kind::Repeat => format!("[{}, still] {subject}", message.severity),
         _ => format!("[{}] {subject}", message.severity),
     }
 }
 
-fn text(message: &Message, note: &Note, notes: &[String]) -> String {
+fn text(message: &Message, note: &Note, alert: &Tracked, notes: &[String]) -> String {
     let mut text = String::new();
     // Writing to a text does not fail.
     let mut line = |line: std::fmt::Arguments<'_>| _ = writeln!(text, "{line}");
@@ -118,8 +139,13 @@ fn text(message: &Message, note: &Note, notes: &[String]) -> String {
     match message.kind {
         Kind::NoData => line(format_args!("There has been no value for a while; the alert stays as it is.")),
         Kind::Flapping => {
-            line(format_args!("It begins and ends so often that single changes are not told until it is calm."));
+            line(format_args!("It came again within an hour; what becomes of it is told when it stays as it is."));
         }
+        Kind::Acknowledged => alert.memory.ack.iter().for_each(|Acknowledgement { by, note, until_ms, .. }| {
+            let until = rfc3339(until_ms.saturating_mul(1_000));
+            let note = if note.is_empty() { String::new() } else { format!(": {note}") };
+            line(format_args!("{by} takes care of it until {until}{note}"));
+        }),
         _ => {}
     }
     for note in notes {

@@ -7,6 +7,8 @@
 //! tracked   an alert: its state, who knows what of it
 //! tell      who is told what; message: in which words
 //! silence   what keeps messages back; command: what people ask for
+//! listener  what would be told, for dry runs
+//! function  a function of the program that decides, on a thread of its own
 //! joined    the samples in memory and the store as one source; clock: time that is stepped
 //! table     the tables of all this
 //! read      alerts as readers of the store see them
@@ -22,7 +24,9 @@
 
 mod clock;
 mod command;
+mod function;
 mod joined;
+mod listener;
 mod live;
 mod message;
 mod objective;
@@ -35,10 +39,15 @@ mod table;
 mod tell;
 mod tracked;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rusqlite::{Connection, Transaction};
 
+pub(super) use self::listener::Listener;
 pub(crate) use self::{clock::Moment, live::Limits, tell::Recipient};
 use self::{
     clock::{Clock, Now},
@@ -51,7 +60,7 @@ use self::{
     schedule::{Allowance, Pace, Schedule},
     silence::{Silencer, subject},
     table::{Entry, RuleRow},
-    tell::tell,
+    tell::{tell, tell_of_ack},
     tracked::{Memory, Tracked},
 };
 pub use self::{
@@ -64,10 +73,12 @@ use super::{
     fingerprint::Fingerprint,
     model::Rule,
     recording::{Entry as Member, Group},
+    route::Way,
     step::remove,
 };
 use crate::{
     ask::{Recent, StoreSource},
+    error::Error,
     notify::{Active, Message},
     promql::Labels,
     store::{Derived, Placed},
@@ -75,8 +86,6 @@ use crate::{
 
 /// Windows up to this are kept in memory; longer ones are read from the store, and less often.
 const LONGEST_SPAN_MS: i64 = 900_000;
-/// Of rules that read increases over longer times than this, windows of five minutes do for what lies before.
-const EXACT_MS: i64 = 3_600_000;
 /// PromQL looks back so far for the newest sample.
 const LOOKBACK_MS: i64 = 300_000;
 
@@ -110,15 +119,14 @@ pub(crate) struct Engine {
     recorders: Vec<Recorder>,
     /// In which order they are evaluated.
     order: Vec<Place>,
+    /// The first rule that had to wait for the next flush, which begins with it.
+    first: Option<Place>,
     allowance: Allowance,
     objectives: Option<Objectives>,
     /// Alerts of rules that are gone; they are written once.
     orphans: Vec<(String, Tracked)>,
     silencers: Vec<Silencer>,
-    recent: Recent,
-    store: StoreSource,
-    /// The same, for rules that read increases over long times.
-    rough: StoreSource,
+    samples: Arc<Joined>,
     clock: Clock,
     /// The last command that was taken.
     commanded: i64,
@@ -128,10 +136,12 @@ pub(crate) struct Engine {
     generation: Option<u64>,
     /// When the last flush was.
     flushed_ms: u64,
+    /// Since when the store takes nothing, by the steady clock, and whether that was told.
+    outage: Option<(u64, bool)>,
 }
 
 /// The place of a rule among those of its kind.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Alert(usize),
     Record(usize),
@@ -168,23 +178,27 @@ impl Engine {
             rules: Vec::new(),
             recorders: Vec::new(),
             order: Vec::new(),
+            first: None,
             allowance: Allowance::new(settings.limits),
             objectives: settings.objectives.then(|| Objectives::new(moment)),
             orphans: Vec::new(),
             silencers: table::silences(connection)?.into_iter().filter_map(|known| Silencer::new(known).ok()).collect(),
-            recent: Recent::default(),
-            rough: store.rough_before(EXACT_MS),
-            store,
+            samples: Arc::new(Joined::new(Recent::default(), store.clone())),
             clock: Clock::new(moment),
             commanded: 0,
-            queue: Queue { instance: settings.instance, ..Queue::default() },
+            queue: Queue::default(),
             figures: Figures::default(),
             generation: None,
             flushed_ms: moment.steady_ms,
+            outage: None,
         };
         settings.groups.into_iter().for_each(|group| engine.add(group, moment.steady_ms));
         engine.add_objectives(moment);
-        engine.recent = engine.recent(&settings.service, moment);
+        let recent = engine.recent(&settings.service, &store, moment);
+        engine.samples = Arc::new(Joined::new(recent, store));
+        let singles =
+            engine.recipients.iter().filter(|known| known.is_single).map(|known| known.name.clone()).collect();
+        (engine.queue.instance, engine.queue.singles) = (settings.instance, singles);
         engine.restore(table::alerts(connection)?, moment);
         Ok(engine)
     }
@@ -209,7 +223,7 @@ impl Engine {
     }
 
     /// The samples in memory that the rules need.
-    fn recent(&self, service: &str, moment: Moment) -> Recent {
+    fn recent(&self, service: &str, store: &StoreSource, moment: Moment) -> Recent {
         let recording = self.recorders.iter().map(Recorder::reach);
         let reaches: Vec<_> = self.rules.iter().map(Live::reach).chain(recording).collect();
         let back = reaches.iter().filter_map(|reach| reach.back).max().unwrap_or(0);
@@ -220,7 +234,7 @@ impl Engine {
         let mut recent = Recent::new(service, names.iter().cloned(), span, moment.wall_ms);
         for name in &names {
             // What cannot be read now is asked of the store when it is needed.
-            let _ = recent.remember(&self.store, name, true);
+            let _ = recent.remember(store, name, true);
         }
         recent
     }
@@ -250,8 +264,11 @@ impl Engine {
         let Some(event) = remove(&mut alert.memory.state, wall_ms) else { return };
         let rule = Rule::new(rule);
         self.record(&rule, &alert, std::slice::from_ref(&event));
-        let notes = tell(&rule, &mut alert.memory, &[event], &self.recipients, wall_ms, 0);
-        self.queue.tell(&rule, &alert, &notes);
+        let way = Way::new(&rule, &[]);
+        let notes = tell(&rule, &way, &mut alert.memory, &[event], &self.recipients, wall_ms, 0);
+        // If the rule comes back, its alerts are news.
+        alert.memory.told.begun = None;
+        self.queue.tell(&rule, &alert, &notes, None);
         self.orphans.push((rule.name().to_owned(), alert));
     }
 
@@ -265,7 +282,7 @@ impl Engine {
     ) {
         let now = self.clock.read(moment);
         if let Some(stepped_ms) = now.stepped_ms {
-            self.recent.shift(stepped_ms);
+            self.samples.recent().shift(stepped_ms);
             let text = format!("the wall clock was stepped by {:.1} s", stepped_ms as f64 / 1_000.0);
             self.queue.entries.push(Entry {
                 at_ms: now.wall_ms,
@@ -276,9 +293,11 @@ impl Engine {
                 text,
             });
         }
+        // What was asked for since the last flush: that one is in the store now.
+        self.samples.learn();
         self.add_objectives(moment);
-        self.recent.take(now.at_ms, samples);
-        self.recent.add(now.at_ms, derived.samples());
+        self.samples.recent().take(now.at_ms, samples);
+        self.samples.recent().add(now.at_ms, derived.samples());
         if let Some(connection) = connection {
             self.take_commands(connection, now);
         }
@@ -292,24 +311,31 @@ impl Engine {
     /// Evaluates the rules that are due; what happened to their alerts, by the place of the rule.
     fn evaluate(&mut self, now: Now, derived: &mut Derived) -> HashMap<usize, Happened> {
         let mut all = HashMap::new();
-        let mut missed = Vec::new();
-        for place in self.due(now) {
+        let begun = Instant::now();
+        self.rules.iter_mut().filter(|live| live.is_due(now)).for_each(|live| live.ask(&self.samples, now));
+        let due = self.due(now);
+        let first = self.first.take().and_then(|first| due.iter().position(|place| *place == first)).unwrap_or(0);
+        for place in (0..due.len()).map(|step| due[(first + step) % due.len()]) {
+            let spent = begun.elapsed();
+            // Rules that take as long as they may take turns.
+            if spent > self.pace.limits.deadline && self.can_wait(place) {
+                self.first.get_or_insert(place);
+                continue;
+            }
             match place {
                 Place::Alert(at) => {
-                    let happened = self.alert(at, now, &mut missed);
+                    let grace = self.pace.limits.grace.saturating_sub(spent);
+                    let happened = self.alert(at, now, grace);
                     if !happened.is_empty() {
                         all.insert(at, happened);
                     }
                 }
-                Place::Record(at) => self.derive(at, now, derived, &mut missed),
+                Place::Record(at) => self.derive(at, now, derived),
             }
             self.allowance.spend(match place {
                 Place::Alert(at) => &self.rules[at].schedule,
                 Place::Record(at) => &self.recorders[at].schedule,
             });
-        }
-        for name in missed {
-            self.recent.learn(&self.store, &name);
         }
         all
     }
@@ -324,18 +350,26 @@ impl Engine {
         long.sort_by_key(|schedule| schedule.due_ms);
         self.allowance.share_out(long.into_iter(), now);
         let is_due = |place: &Place| match *place {
-            Place::Alert(at) => self.rules[at].schedule.is_due(now),
+            Place::Alert(at) => self.rules[at].is_due(now),
             Place::Record(at) => self.recorders[at].schedule.is_due(now),
         };
         self.order.iter().copied().filter(is_due).collect()
     }
 
+    /// Whether a rule can wait for the next flush if this one has taken too long.
+    fn can_wait(&self, place: Place) -> bool {
+        match place {
+            Place::Alert(at) => self.rules[at].can_wait(),
+            Place::Record(at) => self.recorders[at].schedule.is_long(),
+        }
+    }
+
     /// Evaluates a rule that alerts.
-    fn alert(&mut self, place: usize, now: Now, missed: &mut Vec<String>) -> Happened {
+    fn alert(&mut self, place: usize, now: Now, grace: Duration) -> Happened {
         let live = &mut self.rules[place];
-        let source = Joined::new(&self.recent, if live.is_rough { &self.rough } else { &self.store });
-        let (happened, turn) = live.run(&source, now, self.pace.limits);
-        missed.append(&mut source.missed());
+        let Some((happened, turn)) = live.run(&self.samples, now, self.pace.limits, grace) else {
+            return Happened::new();
+        };
         self.figures.evaluations += 1;
         self.figures.failures += u64::from(live.failure.is_some());
         if turn != Turn::Same {
@@ -347,18 +381,16 @@ impl Engine {
     }
 
     /// Evaluates a rule that records. Those after it see what it has recorded.
-    fn derive(&mut self, place: usize, now: Now, derived: &mut Derived, missed: &mut Vec<String>) {
+    fn derive(&mut self, place: usize, now: Now, derived: &mut Derived) {
         let recorder = &mut self.recorders[place];
-        let source = Joined::new(&self.recent, if recorder.is_rough { &self.rough } else { &self.store });
-        let (touched, turn) = recorder.run(&source, now, self.pace.limits, derived);
-        missed.append(&mut source.missed());
+        let (touched, turn) = recorder.run(&self.samples, now, self.pace.limits, derived);
         self.figures.evaluations += 1;
         self.figures.failures += u64::from(recorder.failure.is_some());
         if turn != Turn::Same {
             let (name, failure) = (recorder.name().to_owned(), recorder.failure.clone());
             self.turned(name, failure, now);
         }
-        self.recent.add(now.at_ms, touched.into_iter().filter_map(|number| derived.sample(number)));
+        self.samples.recent().add(now.at_ms, touched.into_iter().filter_map(|number| derived.sample(number)));
     }
 
     /// Keeps for the store that a rule has begun to fail, or works again.
@@ -386,18 +418,20 @@ impl Engine {
                 {
                     continue;
                 }
-                memory.silenced = silence_for(&self.silencers, rule, &alert.labels, memory);
+                memory.silenced = silence_for(&self.silencers, rule, &alert.labels, memory, now);
                 let kept_back = rule.dependencies().iter().find(|name| {
                     active
                         .get(name.as_str())
                         .is_some_and(|others| others.iter().any(|other| agree(other, &alert.labels)))
                 });
                 memory.inhibited = kept_back.cloned();
-                let notes = tell(rule, memory, &events, &self.recipients, now.wall_ms, now.elapsed_ms);
+                let way = Way::new(rule, alert.routes(rule, !events.is_empty()));
+                let memory = &mut alert.memory;
+                let notes = tell(rule, &way, memory, &events, &self.recipients, now.wall_ms, now.elapsed_ms);
                 counted.firing += u64::from(memory.state.is_active());
                 counted.pending += u64::from(memory.state.lifecycle == super::Lifecycle::Pending);
                 counted.silenced += u64::from(memory.silenced.is_some());
-                self.queue.tell(rule, alert, &notes);
+                self.queue.tell(rule, alert, &notes, way.grouping);
                 if !events.is_empty() {
                     recorded.push((place, alert.clone(), events));
                 }
@@ -457,14 +491,17 @@ impl Engine {
             Command::Ack { fingerprint, by, note, until_ms } => {
                 let wanted = fingerprint.parse::<Fingerprint>().ok();
                 let alerts = self.rules.iter_mut().flat_map(|live| {
-                    let rule = live.rule.name().to_owned();
-                    live.alerts.values_mut().map(move |alert| (rule.clone(), alert))
+                    let rule = &live.rule;
+                    live.alerts.values_mut().map(move |alert| (rule, alert))
                 });
                 for (rule, alert) in alerts.filter(|(_, alert)| Some(alert.fingerprint) == wanted) {
                     let text = format!("{by}: {note}");
                     let incident = alert.memory.state.incident;
                     alert.memory.ack = Some(Acknowledgement { by: by.clone(), note: note.clone(), until_ms, incident });
-                    let (alert, rule) = (Some(alert.fingerprint), Some(rule));
+                    let way = Way::new(rule, alert.routes(rule, false));
+                    let notes = tell_of_ack(rule, &way, &mut alert.memory, now.wall_ms);
+                    self.queue.tell(rule, alert, &notes, None);
+                    let (alert, rule) = (Some(alert.fingerprint), Some(rule.name().to_owned()));
                     self.queue.entries.push(Entry { at_ms: now.wall_ms, alert, rule, kind: "ack", event: None, text });
                 }
             }
@@ -508,6 +545,11 @@ impl Engine {
         };
         let soonest = || schedules().map(|schedule| schedule.due_in_ms(steady_ms)).min();
         if self.is_faster { soonest() } else { None }
+    }
+
+    /// Whether a function thinks about a rule, and whether one has an answer that the next flush will judge.
+    pub(crate) fn functions(&self) -> (bool, bool) {
+        (self.rules.iter().any(Live::is_asked), self.rules.iter().any(Live::has_answered))
     }
 
     /// Whether nothing has been written to file number `generation`.
@@ -591,21 +633,52 @@ impl Engine {
         self.queue.clear();
     }
 
+    /// Takes note that the last flush could not be committed. When that has been so for `patience_ms`, it is told: at once,
+    /// because nothing can be stored.
+    pub(crate) fn failed(&mut self, now_ms: u64, patience_ms: u64, error: &Error) {
+        let (since_ms, is_told) = self.outage.unwrap_or((now_ms, false));
+        let is_long = now_ms.saturating_sub(since_ms) >= patience_ms;
+        if is_long && !is_told {
+            self.tell_of_store(Some(error));
+        }
+        self.outage = Some((since_ms, is_told || is_long));
+    }
+
+    fn tell_of_store(&mut self, failure: Option<&Error>) {
+        let at_ms = self.clock.last().wall_ms;
+        let kind = if failure.is_some() { "store_failed" } else { "store_works" };
+        let text = failure.map_or_else(|| String::from("it is written to again"), Error::to_string);
+        self.remark(kind, text, at_ms);
+        self.queue.tell_of_store(failure, &self.recipients, at_ms);
+    }
+
     /// Takes note that the samples of the last flush have been committed.
     pub(crate) fn delivered(&mut self) {
-        self.recent.delivered();
+        if let Some((_, true)) = self.outage.take() {
+            self.tell_of_store(None);
+        }
+        self.samples.recent().delivered();
     }
 
     /// The alerts that fire and that a channel was told of.
     pub(crate) fn known_to(&self, channel: &str) -> Vec<Active> {
-        let told = |alert: &&Tracked| alert.memory.state.is_active() && alert.memory.told.channels.contains(channel);
+        // Whoever was told that an alert comes and goes holds it until it is calm.
+        let told = |alert: &&Tracked| {
+            let Memory { state, told, .. } = &alert.memory;
+            (state.is_active() || told.restless) && told.channels.contains(channel)
+        };
         let alerts = self.rules.iter().flat_map(|live| live.alerts.values().map(move |alert| (&live.rule, alert)));
         alerts.filter(|(_, alert)| told(alert)).map(|(rule, alert)| message::active(rule, alert)).collect()
     }
 
-    /// Messages that have waited for a commit for longer than `patience_ms`, each once: they are sent without.
-    pub(crate) fn overdue(&mut self, now_ms: u64, patience_ms: u64) -> impl Iterator<Item = &Message> {
-        self.queue.overdue(now_ms, patience_ms)
+    /// Offers messages that have waited for a commit for longer than `patience_ms`: they are sent without.
+    pub(crate) fn overdue(&mut self, now_ms: u64, patience_ms: u64, offer: impl FnMut(&Message) -> bool) {
+        self.queue.overdue(now_ms, patience_ms, offer);
+    }
+
+    /// Takes note of what became of one of them.
+    pub(crate) fn returned(&mut self, channel: &str, key: &str, has_arrived: bool, now_ms: u64) {
+        self.queue.returned(channel, key, has_arrived, now_ms);
     }
 
     /// What it has counted.
@@ -615,12 +688,13 @@ impl Engine {
 }
 
 /// The silence that an alert is under, if there is one.
-fn silence_for(silencers: &[Silencer], rule: &Rule, labels: &Labels, memory: &Memory) -> Option<i64> {
+fn silence_for(silencers: &[Silencer], rule: &Rule, labels: &Labels, memory: &Memory, now: Now) -> Option<i64> {
     if silencers.is_empty() {
         return None;
     }
     let subject = subject(rule.name(), labels, memory.state.severity);
-    silencers.iter().find(|silencer| silencer.is_for(&subject)).map(|silencer| silencer.silence.id)
+    let holds = |silencer: &&Silencer| !silencer.is_over(now.wall_ms) && silencer.is_for(&subject);
+    silencers.iter().find(holds).map(|silencer| silencer.silence.id)
 }
 
 /// Whether two alerts are of one thing: they have the same values of the labels that both have.

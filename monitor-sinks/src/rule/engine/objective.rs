@@ -83,7 +83,7 @@ impl Engine {
             let reaches = reaches.chain(self.recorders[recording..].iter().map(Recorder::reach));
             let names: BTreeSet<String> = reaches.filter_map(|reach| reach.names).flatten().collect();
             for name in &names {
-                self.recent.learn(&self.store, name);
+                self.samples.keep(name);
             }
             (alerting..self.rules.len()).for_each(|place| self.take_back(place));
         }

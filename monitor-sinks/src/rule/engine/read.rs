@@ -162,8 +162,8 @@ impl Store {
         })
     }
 
-    /// Takes care of an alert: it is not told again until `until`, or for a day; its end is told. The program that records
-    /// to the store takes note of it at its next evaluation.
+    /// Takes care of an alert: it is not told again until `until`, or for a day; its end is told, and that somebody takes care
+    /// of it is told to those who know of it. The program that records to the store takes note at its next evaluation.
     ///
     /// # Errors
     ///
@@ -245,7 +245,7 @@ fn alert(rule: String, labels: &Labels, memory: Memory) -> Alert {
         started: state.is_active().then(|| instant(state.started_ms)),
         incident: state.incident,
         has_no_data: state.no_data,
-        is_flapping: state.flapping,
+        is_flapping: state.flapping || told.restless,
         waited: waited(&state),
         acknowledged: ack,
         silenced_by: silenced,

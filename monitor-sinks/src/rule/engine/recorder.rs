@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use monitor_core::{MetricKind, SeriesKey};
@@ -15,8 +15,8 @@ use super::{
     super::recording::Recording,
     LOOKBACK_MS,
     clock::Now,
-    joined::Joined,
-    live::{DEADLINE, Limits, Turn},
+    joined::{Joined, Rough},
+    live::{Limits, Turn},
     schedule::Schedule,
 };
 use crate::{
@@ -88,13 +88,13 @@ impl Recorder {
     /// how it went.
     pub(super) fn run(
         &mut self,
-        source: &Joined<'_>,
+        samples: &Joined,
         now: Now,
         limits: Limits,
         derived: &mut Derived,
     ) -> (Vec<usize>, Turn) {
         let begun = Instant::now();
-        let found = catch_unwind(AssertUnwindSafe(|| self.evaluate(source, now.at_ms, begun)));
+        let found = catch_unwind(AssertUnwindSafe(|| self.evaluate(samples, now.at_ms, begun, limits.deadline)));
         let found = match found {
             Ok(found) => found.map_err(|error| error.to_string()),
             Err(_) => Err(format!("rule `{}`: it panicked", self.name())),
@@ -115,10 +115,17 @@ impl Recorder {
         }
     }
 
-    fn evaluate(&self, source: &Joined<'_>, at_ms: i64, begun: Instant) -> Result<Vec<(Labels, f64)>, Error> {
+    fn evaluate(
+        &self,
+        samples: &Joined,
+        at_ms: i64,
+        begun: Instant,
+        deadline: Duration,
+    ) -> Result<Vec<(Labels, f64)>, Error> {
         let question = self.question.as_ref().ok_or_else(|| Error::rule(self.name(), "it has no expression"))?;
-        let question = question.ask(source);
-        let question = if let Some(by) = begun.checked_add(DEADLINE) { question.deadline(by) } else { question };
+        let rough = Rough(samples);
+        let question = question.ask(if self.is_rough { &rough } else { samples });
+        let question = if let Some(by) = begun.checked_add(deadline) { question.deadline(by) } else { question };
         self.recording.ask(&question, at_ms)
     }
 

@@ -129,7 +129,7 @@ pub(super) fn put_alert(transaction: &Transaction<'_>, rule: &str, alert: &Track
             state.last_value.filter(|value| !value.is_nan()),
             micros(state.since_ms),
             state.incident.cast_signed(),
-            !state.is_idle(),
+            !state.is_idle() || alert.memory.told.restless,
             serde_json::to_string(&alert.memory).unwrap_or_default(),
         ])
         .map(|_| ())

@@ -5,12 +5,15 @@
 //! then; one that does not know of it, because it was kept back from the beginning, is not. When what kept it back is over
 //! and the alert still fires, it is told then.
 //!
-//! While an alert flaps nothing but that is told; what has come of it is told when it is calm.
+//! An alert that comes again within an hour is restless: its beginning, its end and that it has come again are told at
+//! once, and nothing more until it has stayed as it is for twice as long as it did before. Then it is told what it is. The
+//! message that it has come again stands for all incidents up to there, so that their end is told to whoever got it.
 
 use super::{
     super::{
-        event::{Event, EventKind},
+        event::{Event, EventKind, Reason},
         model::Rule,
+        route::Way,
     },
     tracked::{Memory, Told},
 };
@@ -36,18 +39,26 @@ pub(super) struct Note {
 pub(crate) struct Recipient {
     pub(crate) name: String,
     pub(crate) least: Severity,
+    /// Whether it is told of each alert by itself, whatever groups there are.
+    pub(crate) is_single: bool,
 }
+
+/// What was told is not told again for so long, by the time that the alert was watched.
+const LATELY_MS: u64 = 3_600_000;
+/// What was restless must stay as it is for so long at least.
+const LEAST_CALM_MS: u64 = 600_000;
 
 /// Draws what is to be told of an alert after these events, at an instant `elapsed_ms` after the last time it was asked.
 pub(super) fn tell(
     rule: &Rule,
+    way: &Way<'_>,
     memory: &mut Memory,
     events: &[Event],
     recipients: &[Recipient],
     now_ms: i64,
     elapsed_ms: u64,
 ) -> Vec<Note> {
-    let mut teller = Teller { rule, memory, recipients, now_ms, notes: Vec::new() };
+    let mut teller = Teller { rule, way, memory, recipients, now_ms, notes: Vec::new() };
     teller.forget_ack();
     for event in events {
         teller.event(event);
@@ -57,8 +68,18 @@ pub(super) fn tell(
     teller.notes
 }
 
+/// Tells those who know of an alert that somebody takes care of it.
+pub(super) fn tell_of_ack(rule: &Rule, way: &Way<'_>, memory: &mut Memory, now_ms: i64) -> Vec<Note> {
+    let mut teller = Teller { rule, way, memory, recipients: &[], now_ms, notes: Vec::new() };
+    if teller.knows() && !teller.is_kept_back() {
+        teller.note(Kind::Acknowledged, teller.severity(), teller.knowing(), None);
+    }
+    teller.notes
+}
+
 struct Teller<'a> {
     rule: &'a Rule,
+    way: &'a Way<'a>,
     memory: &'a mut Memory,
     recipients: &'a [Recipient],
     now_ms: i64,
@@ -82,66 +103,100 @@ impl Teller<'_> {
         if self.is_kept_back() {
             return;
         }
+        let watched_ms = self.memory.state.watched_ms;
         match event.kind {
-            EventKind::Escalated { .. } if self.knows() && !self.memory.state.flapping => {
+            EventKind::Escalated { .. } if self.knows() && self.is_news(event.severity) => {
                 let to = self.everybody(event.severity);
-                self.memory.told.channels.extend(to);
+                let told = &mut self.memory.told;
+                told.channels.extend(to);
+                (told.worst, told.escalated) = (Some(event.severity), Some(watched_ms));
                 self.note(Kind::Escalated, event.severity, self.knowing(), None);
             }
-            EventKind::NoData if self.knows() => self.note(Kind::NoData, event.severity, self.knowing(), None),
-            EventKind::NoData => self.note(Kind::NoData, event.severity, self.everybody(event.severity), None),
-            EventKind::Flapping => {
-                let to = self.everybody(event.severity);
-                self.note(Kind::Flapping, event.severity, to, None);
+            EventKind::NoData if !self.is_lately(self.memory.told.no_data) => {
+                self.memory.told.no_data = Some(watched_ms);
+                let to = if self.knows() { self.knowing() } else { self.everybody(event.severity) };
+                self.note(Kind::NoData, event.severity, to, None);
             }
             _ => {}
         }
     }
 
+    /// Whether an alert has not been told to be as bad as that, or not for long.
+    fn is_news(&self, severity: Severity) -> bool {
+        let Told { worst, escalated, restless, .. } = self.memory.told;
+        !restless && (worst.is_none_or(|worst| severity > worst) || !self.is_lately(escalated))
+    }
+
     /// Brings those who know of another incident, or of none, up to what the alert is.
     fn settle(&mut self, events: &[Event]) {
-        if self.memory.state.flapping {
-            return;
+        let ended = events.iter().rev().find_map(|event| match event.kind {
+            EventKind::Resolved { reason } => Some((event.severity, reason)),
+            _ => None,
+        });
+        if self.memory.told.restless {
+            self.memory.told.covers = self.memory.state.incident;
+            let is_removed = ended.is_some_and(|(_, reason)| reason == Reason::RuleRemoved);
+            if !self.is_calm() && !is_removed {
+                return;
+            }
+            self.memory.told.restless = false;
+            if self.memory.state.is_active() && !self.is_kept_back() {
+                self.note(Kind::Repeat, self.severity(), self.knowing(), None);
+            }
         }
         if !self.memory.told.channels.is_empty() && !self.knows() {
-            let ended = events.iter().rev().find_map(|event| match event.kind {
-                EventKind::Resolved { reason } => Some((event.severity, reason.as_str())),
-                _ => None,
-            });
-            let (severity, reason) = ended.unwrap_or((self.lowest(), "condition no longer holds"));
+            let (severity, reason) = ended.unwrap_or((self.lowest(), Reason::Cleared));
             let to = self.knowing();
-            self.note(Kind::Resolved, severity, to, Some(reason));
+            self.note(Kind::Resolved, severity, to, Some(reason.as_str()));
             self.memory.told.channels.clear();
         }
-        let state = &self.memory.state;
-        if state.is_active() && !self.knows() && !self.is_kept_back() {
-            let severity = state.severity.unwrap_or_else(|| self.lowest());
-            let to = self.everybody(severity);
-            if !to.is_empty() {
-                let Told { incident, started_ms, channels, .. } = &mut self.memory.told;
-                (*incident, *started_ms) = (self.memory.state.incident, self.memory.state.started_ms);
-                channels.extend(to.iter().cloned());
-                self.note(Kind::Firing, severity, to, None);
-            }
+        if self.memory.state.is_active() && !self.knows() && !self.is_kept_back() {
+            self.begin();
         }
     }
 
-    fn repeat(&mut self, elapsed_ms: u64) {
+    /// Tells that an alert has begun, or begun again.
+    fn begin(&mut self) {
+        let severity = self.severity();
+        let to = self.everybody(severity);
+        if to.is_empty() {
+            return;
+        }
+        let is_again = self.is_lately(self.memory.told.begun);
+        let Memory { state, told, .. } = &mut *self.memory;
+        (told.incident, told.covers, told.started_ms) = (state.incident, state.incident, state.started_ms);
+        (told.begun, told.worst, told.escalated) = (Some(state.watched_ms), Some(severity), None);
+        told.restless = is_again;
+        told.channels.extend(to.iter().cloned());
+        self.note(if is_again { Kind::Flapping } else { Kind::Firing }, severity, to, None);
+    }
+
+    /// Whether something happened within the last hour.
+    fn is_lately(&self, at_ms: Option<u64>) -> bool {
+        at_ms.is_some_and(|at_ms| self.memory.state.watched_ms.saturating_sub(at_ms) < LATELY_MS)
+    }
+
+    /// Whether the alert has stayed as it is for twice as long as it did between its last changes.
+    fn is_calm(&self) -> bool {
         let state = &self.memory.state;
-        let is_worth_it = self.memory.state.flapping || (self.knows() && self.memory.ack.is_none());
+        let between = state.changes.windows(2).map(|pair| pair[1].saturating_sub(pair[0]));
+        let longest = between.filter(|between| *between < LATELY_MS).max().unwrap_or(0);
+        let last = state.changes.last().copied().unwrap_or(0);
+        state.watched_ms.saturating_sub(last) >= (2 * longest).clamp(LEAST_CALM_MS, LATELY_MS)
+    }
+
+    fn repeat(&mut self, elapsed_ms: u64) {
+        let is_restless = self.memory.told.restless;
+        let is_worth_it = is_restless || (self.knows() && self.memory.ack.is_none());
         if !is_worth_it || self.is_kept_back() {
             return;
         }
-        let (severity, is_flapping) = (state.severity.unwrap_or_else(|| self.lowest()), state.flapping);
         let told = &mut self.memory.told;
         told.quiet_ms = if self.notes.is_empty() { told.quiet_ms.saturating_add(elapsed_ms) } else { 0 };
-        let every = u64::try_from(self.rule.repeat_interval().as_millis()).unwrap_or(u64::MAX);
+        let every = u64::try_from(self.way.repeat.as_millis()).unwrap_or(u64::MAX);
         if every > 0 && self.memory.told.quiet_ms >= every {
-            if is_flapping {
-                self.note(Kind::Flapping, severity, self.everybody(severity), None);
-            } else {
-                self.note(Kind::Repeat, severity, self.knowing(), None);
-            }
+            let kind = if is_restless { Kind::Flapping } else { Kind::Repeat };
+            self.note(kind, self.severity(), self.knowing(), None);
             self.memory.told.quiet_ms = 0;
         }
     }
@@ -178,25 +233,25 @@ impl Teller<'_> {
     /// Whether somebody knows of what is going on.
     fn knows(&self) -> bool {
         let Memory { state, told, .. } = &*self.memory;
-        state.is_active() && told.incident == state.incident && !told.channels.is_empty()
+        state.is_active() && told.covers == state.incident && !told.channels.is_empty()
     }
 
     fn knowing(&self) -> Vec<String> {
         self.memory.told.channels.iter().cloned().collect()
     }
 
-    /// The channels of the rule that want to know of a severity.
+    /// The channels of the alert that want to know of a severity.
     fn everybody(&self, severity: Severity) -> Vec<String> {
-        let named = self.rule.channel_names();
-        let is_meant = |channel: &&Recipient| named.is_empty() || named.contains(&channel.name);
-        let wants =
-            |channel: &&Recipient| severity >= channel.least && severity >= self.rule.least_severity_for(&channel.name);
-        let wanting = self.recipients.iter().filter(wants).filter(is_meant);
-        wanting.map(|channel| channel.name.clone()).collect()
+        let wants = |channel: &&Recipient| severity >= channel.least && self.way.leads_to(&channel.name, severity);
+        self.recipients.iter().filter(wants).map(|channel| channel.name.clone()).collect()
     }
 
     fn is_kept_back(&self) -> bool {
         self.memory.silenced.is_some() || self.memory.inhibited.is_some()
+    }
+
+    fn severity(&self) -> Severity {
+        self.memory.state.severity.unwrap_or_else(|| self.lowest())
     }
 
     fn lowest(&self) -> Severity {
@@ -205,120 +260,4 @@ impl Teller<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{
-        super::super::step::{Observed, Tick, step},
-        super::tracked::Acknowledgement,
-        *,
-    };
-
-    /// An alert that is taken through what the test says, a second a step.
-    struct Scene {
-        rule: Rule,
-        memory: Memory,
-        recipients: Vec<Recipient>,
-        second: i64,
-    }
-
-    impl Scene {
-        fn new(rule: Rule) -> Self {
-            let recipient = |name: &str, least| Recipient { name: name.to_owned(), least };
-            let recipients = vec![recipient("ops", Severity::Low), recipient("pager", Severity::High)];
-            Self { rule, memory: Memory::default(), recipients, second: 0 }
-        }
-
-        /// What is told after a value was seen, as `KIND:CHANNELS`.
-        fn see(&mut self, value: f64) -> Vec<String> {
-            self.second += 1;
-            let tick = Tick { wall_ms: self.second * 1_000, elapsed_ms: 1_000, interval_ms: 1_000 };
-            let events = step(&self.rule, &mut self.memory.state, Observed::Value(value), tick);
-            let notes = tell(&self.rule, &mut self.memory, &events, &self.recipients, self.second * 1_000, 1_000);
-            notes.iter().map(|note| format!("{:?}:{}", note.kind, note.channels.join("+"))).collect()
-        }
-    }
-
-    fn rule() -> Rule {
-        Rule::new("queue").when("queue").above(10.0).clear_below(9.0).repeat(Duration::from_secs(10))
-    }
-
-    #[test]
-    fn whoever_was_told_of_the_beginning_is_told_of_the_end() {
-        let mut scene = Scene::new(rule());
-        assert_eq!(scene.see(5.0), [""; 0]);
-        assert_eq!(scene.see(20.0), ["Firing:ops"]);
-        assert_eq!(scene.see(20.0), [""; 0]);
-        assert_eq!(scene.see(5.0), ["Resolved:ops"]);
-        assert_eq!(scene.see(5.0), [""; 0]);
-    }
-
-    #[test]
-    fn a_silence_over_the_beginning_and_the_end_leaves_nothing() {
-        let mut scene = Scene::new(rule());
-        scene.memory.silenced = Some(1);
-        assert_eq!(scene.see(20.0), [""; 0]);
-        assert_eq!(scene.see(5.0), [""; 0]);
-        scene.memory.silenced = None;
-        assert_eq!(scene.see(5.0), [""; 0], "an orphan");
-    }
-
-    #[test]
-    fn a_silence_that_ends_while_it_fires_has_it_told_then() {
-        let mut scene = Scene::new(rule());
-        scene.memory.silenced = Some(1);
-        assert_eq!(scene.see(20.0), [""; 0]);
-        scene.memory.silenced = None;
-        assert_eq!(scene.see(20.0), ["Firing:ops"]);
-        assert_eq!(scene.see(5.0), ["Resolved:ops"]);
-    }
-
-    #[test]
-    fn a_silence_that_begins_after_the_beginning_lets_the_end_through() {
-        let mut scene = Scene::new(rule());
-        assert_eq!(scene.see(20.0), ["Firing:ops"]);
-        scene.memory.silenced = Some(1);
-        (0..20).for_each(|_| assert_eq!(scene.see(20.0), [""; 0], "a repetition"));
-        assert_eq!(scene.see(5.0), ["Resolved:ops"]);
-    }
-
-    #[test]
-    fn it_is_told_again_until_somebody_has_seen_it_and_again_when_that_is_over() {
-        let mut scene = Scene::new(rule());
-        assert_eq!(scene.see(20.0), ["Firing:ops"]);
-        (0..9).for_each(|_| assert_eq!(scene.see(20.0), [""; 0]));
-        assert_eq!(scene.see(20.0), ["Repeat:ops"]);
-        let until_ms = (scene.second + 30) * 1_000;
-        let ack = Acknowledgement { by: "me".into(), note: String::new(), until_ms, incident: 1 };
-        scene.memory.ack = Some(ack.clone());
-        (0..29).for_each(|_| assert_eq!(scene.see(20.0), [""; 0]));
-        assert_eq!(scene.see(20.0), ["Repeat:ops"]);
-        assert_eq!(scene.memory.ack, None);
-        // It goes with its incident.
-        scene.memory.ack = Some(Acknowledgement { until_ms: i64::MAX, ..ack });
-        assert_eq!(scene.see(5.0), ["Resolved:ops"]);
-        assert_eq!(scene.see(20.0), ["Firing:ops"]);
-        assert_eq!(scene.memory.ack, None);
-    }
-
-    #[test]
-    fn an_escalation_reaches_who_wants_to_know_of_it_only_and_so_does_the_end() {
-        use super::super::super::condition::{Comparison, Level};
-        let rule = rule().severity(Severity::Low).level(Level::new(Severity::Critical, Comparison::Above, 50.0));
-        let mut scene = Scene::new(rule);
-        assert_eq!(scene.see(20.0), ["Firing:ops"]);
-        assert_eq!(scene.see(80.0), ["Escalated:ops+pager"]);
-        assert_eq!(scene.see(5.0), ["Resolved:ops+pager"]);
-    }
-
-    #[test]
-    fn of_an_alert_that_flaps_little_is_told_and_its_end_in_the_end() {
-        let mut scene = Scene::new(rule().repeat(Duration::ZERO));
-        let told: Vec<String> = (0..40).flat_map(|at| scene.see(if at % 2 == 0 { 20.0 } else { 5.0 })).collect();
-        assert_eq!(told.iter().filter(|note| note.starts_with("Flapping")).count(), 1, "{told:?}");
-        assert!(told.len() <= 8, "{told:?}");
-        let last: Vec<String> = (0..3_700).flat_map(|_| scene.see(5.0)).collect();
-        assert!(last.is_empty() || last == ["Resolved:ops"], "{last:?}");
-        assert!(scene.memory.told.channels.is_empty());
-    }
-}
+mod tests;

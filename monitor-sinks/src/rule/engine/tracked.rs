@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{fingerprint::Fingerprint, state::State};
-use crate::promql::Labels;
+use super::super::{fingerprint::Fingerprint, model::Rule, state::State};
+use crate::{notify::Severity, promql::Labels};
 
 /// An alert of a rule.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub(super) struct Tracked {
     pub(super) saved_ms: Option<u64>,
     /// What was written.
     pub(super) saved: Memory,
+    /// The routes that it takes, once it is known.
+    pub(super) routes: Option<Vec<usize>>,
 }
 
 /// What is kept of an alert across restarts.
@@ -39,6 +41,8 @@ pub(super) struct Memory {
 pub(super) struct Told {
     /// The incident that was told last.
     pub(super) incident: u64,
+    /// The last incident that was told under its number.
+    pub(super) covers: u64,
     /// When it began, in milliseconds since 1970.
     pub(super) started_ms: i64,
     /// Who knows that it fires, and not yet that it ended.
@@ -47,6 +51,16 @@ pub(super) struct Told {
     pub(super) ordinal: u64,
     /// For how long it has not been told, in milliseconds.
     pub(super) quiet_ms: u64,
+    /// Whether it came again so soon that single changes are not told until it is calm.
+    pub(super) restless: bool,
+    /// When a beginning was told last, by the time that the alert was watched; so are the next ones.
+    pub(super) begun: Option<u64>,
+    /// When it was told that it has become worse.
+    pub(super) escalated: Option<u64>,
+    /// How bad it was told to be.
+    pub(super) worst: Option<Severity>,
+    /// When it was told that there is no data.
+    pub(super) no_data: Option<u64>,
 }
 
 /// Somebody has seen an alert and takes care of it: it is not told again and again.
@@ -74,7 +88,8 @@ impl Tracked {
         let saved_ms = memory.as_ref().map(|_| 0);
         let memory = memory.unwrap_or_default();
         let saved = memory.clone();
-        Self { fingerprint: Fingerprint::new(rule, labels), labels: labels.clone(), memory, saved_ms, saved }
+        let (fingerprint, labels) = (Fingerprint::new(rule, labels), labels.clone());
+        Self { fingerprint, labels, memory, saved_ms, saved, routes: None }
     }
 
     /// Whether it is to be written at `now_ms`. One that never was anything is not.
@@ -95,6 +110,16 @@ impl Tracked {
         let every = if state.waited_ms() > 0 { WAITING_MS } else { STEADY_MS };
         let is_due = is_last || now_ms.saturating_sub(saved_ms) >= every;
         is_due && !state.is_idle() && self.memory != self.saved
+    }
+
+    /// The routes that it takes, looked up anew if anything happened to it.
+    pub(super) fn routes(&mut self, rule: &Rule, has_changed: bool) -> &[usize] {
+        let State { severity, last_value, .. } = self.memory.state;
+        if has_changed {
+            self.routes = None;
+        }
+        let severity = severity.unwrap_or_else(|| rule.condition().lowest());
+        self.routes.get_or_insert_with(|| rule.routes_of(&self.labels, severity, last_value))
     }
 
     /// Whether nothing is lost when it is forgotten.

@@ -7,7 +7,7 @@ use crate::{
         syntax::{is_label_name, parse},
         value::Type,
     },
-    rule::template::Template,
+    rule::{route::LONGEST_GROUP_TIME, template::Template},
 };
 
 impl Rule {
@@ -16,8 +16,8 @@ impl Rule {
     /// # Errors
     ///
     /// If it has no name or nothing to watch, the expression is not PromQL or has no values, a threshold is not a number
-    /// or clears beyond where it fires, two thresholds have one severity, a name of a label is none, or a text is no
-    /// template. The message names the rule, and the place in the expression.
+    /// or clears beyond where it fires, two thresholds have one severity, a name of a label is none, a text is no template,
+    /// or times of groups are given without a group. The message names the rule, and the place in the expression.
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |message: String| Error::rule(&self.name, message);
         if self.name.trim().is_empty() {
@@ -82,15 +82,38 @@ impl Rule {
         for (name, text) in self.labels.iter().chain(&self.annotations) {
             Template::new(text).map_err(|message| format!("the template of `{name}`: {message}"))?;
         }
+        match self.patience {
+            Some(patience) if patience.is_zero() => {
+                return Err(String::from("`answers_within(0)` leaves its function no time; give it some"));
+            }
+            Some(_) if !matches!(self.condition, Condition::Closure(..)) => {
+                return Err(String::from("`answers_within` is for functions; take it out, or decide with `when_fn`"));
+            }
+            _ => {}
+        }
         if self.depends_on.contains(&self.name) {
             return Err(String::from("it depends on itself"));
         }
+        self.check_grouping()?;
         match self.coverage {
             Some(Coverage { share, every }) if !(0.0..=1.0).contains(&share) || every.is_zero() => {
                 Err(String::from("a coverage is a share from 0 to 1 of samples that are some time apart"))
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_grouping(&self) -> Result<(), String> {
+        let given = [("group_wait", self.group_wait), ("group_interval", self.group_interval)];
+        for (step, time) in given.into_iter().filter_map(|(step, time)| Some((step, time?))) {
+            if self.group_by.is_none() {
+                return Err(format!("`{step}` goes with `group_by`, which says what is told together"));
+            }
+            if time > LONGEST_GROUP_TIME {
+                return Err(format!("`{step}` is an hour at most; alerts are not kept back for longer"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -117,8 +140,24 @@ mod tests {
             (cpu().when_fn(|_| None).above(1.0), "rule `r`: a function decides by itself; it can have no threshold"),
             (cpu().when_fn(|_| None), "rule `r`: a function decides; take the expression out"),
             (cpu().above(f64::NAN), "rule `r`: a threshold must be a number"),
+            (
+                Rule::new("r").when_fn(|_| None).answers_within(Duration::ZERO),
+                "rule `r`: `answers_within(0)` leaves its function no time; give it some",
+            ),
+            (
+                cpu().answers_within(Duration::from_secs(1)),
+                "rule `r`: `answers_within` is for functions; take it out, or decide with `when_fn`",
+            ),
             (cpu().label("a-b", "x"), "rule `r`: `a-b` cannot be the name of a label; letters, digits and _ can"),
             (cpu().depends_on("r"), "rule `r`: it depends on itself"),
+            (
+                cpu().group_wait(Duration::from_secs(1)),
+                "rule `r`: `group_wait` goes with `group_by`, which says what is told together",
+            ),
+            (
+                cpu().group_by(["host"]).group_interval(Duration::from_hours(2)),
+                "rule `r`: `group_interval` is an hour at most; alerts are not kept back for longer",
+            ),
             (
                 cpu().min_coverage(1.5, Duration::from_secs(1)),
                 "rule `r`: a coverage is a share from 0 to 1 of samples that are some time apart",

@@ -107,7 +107,7 @@ impl Written {
         let has = [
             (rule.coverage().is_some(), "a coverage"),
             (!rule.dependencies().is_empty(), "dependencies"),
-            (!rule.group_labels().is_empty(), "grouping"),
+            (rule.group_labels().is_some(), "grouping"),
             (!rule.channel_names().is_empty(), "channels"),
         ];
         for (_, what) in has.iter().filter(|(has, _)| *has) {

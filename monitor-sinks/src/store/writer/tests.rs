@@ -257,3 +257,25 @@ fn the_end_brings_what_strangers_read_up_to_date_even_if_nothing_is_left_to_stor
         .unwrap();
     assert_eq!(noted, (START + 2_000_000, 3.0));
 }
+
+#[test]
+fn only_what_must_outlive_a_power_cut_is_written_through() {
+    let (_folder, path) = folder();
+    let mut writer = open(&path, START);
+    let mut levels = Vec::new();
+    for (second, is_durable) in [false, true, false, true].into_iter().enumerate() {
+        if second == 3 {
+            // A file of its own in the place of this one.
+            std::fs::remove_file(&path).unwrap();
+        }
+        let mut write = |transaction: &Transaction<'_>, _| {
+            levels.push(transaction.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0))?);
+            Ok(())
+        };
+        let rider = Rider { is_durable, write: &mut write };
+        let at_us = START + 2_000_000 * (1 + i64::try_from(second).unwrap());
+        writer.write_with(at_us, std::iter::empty, &[], Some(rider)).unwrap();
+    }
+    // NORMAL is 1, FULL is 2.
+    assert_eq!(levels, [1, 2, 1, 2]);
+}

@@ -30,7 +30,7 @@ impl Rig {
     fn reload(&mut self, groups: impl IntoIterator<Item = Group>) {
         self.groups = groups.into_iter().collect();
         let (mut writer, _) = self.running.take().unwrap();
-        let engine = self.engine(&mut writer);
+        let engine = self.opened(&mut writer);
         self.derived.end_all();
         self.running = Some((writer, engine));
     }
