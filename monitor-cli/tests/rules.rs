@@ -65,7 +65,7 @@ fn files_of_both_kinds_are_checked_and_all_their_mistakes_are_told() {
     let text = printed(&monitor(&["rules", "check", &both]));
     assert!(text.contains("both.toml: sound; 2 rules that alert, 2 that record"), "{text}");
     let text = printed(&monitor(&["rules", "export", "--config", &both]));
-    assert_eq!(text.matches("record: queue:max").count(), 2, "{text}");
+    assert_eq!(text.matches("record: \"queue:max\"").count(), 2, "{text}");
 
     let bad = write(folder.path(), "bad.toml", &GOOD.replace("clear", "claer").replace("'mail']", "'mial']"));
     let output = monitor(&["rules", "check", &bad, &yaml]);
