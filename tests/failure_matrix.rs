@@ -49,8 +49,9 @@ fn every_row_names_tests_and_all_of_them_are_there() {
             let ending = format!("/{file}.rs");
             let is_meant = |path: &&PathBuf| path.to_string_lossy().replace('\\', "/").ends_with(&ending);
             let has_it = |path: &PathBuf| {
-                let text = fs::read_to_string(path).unwrap();
-                text.contains(&format!("#[test]\nfn {test}()")) || text.contains(&format!("#[test]\n    fn {test}()"))
+                let source = fs::read_to_string(path).unwrap();
+                source.contains(&format!("#[test]\nfn {test}()"))
+                    || source.contains(&format!("#[test]\n    fn {test}()"))
             };
             assert!(files.iter().filter(is_meant).any(has_it), "row {row}: there is no test {test} in {file}.rs");
         }

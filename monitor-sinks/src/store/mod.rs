@@ -87,15 +87,12 @@ pub use self::{
 pub(crate) use self::beside::open as open_beside_writer;
 #[cfg(feature = "rules")]
 pub(crate) use self::derived::Refused;
-#[cfg(feature = "promql")]
-pub(crate) use self::flushes::Flush;
 pub(crate) use self::{
     back::Back,
     backfill::{Backfill, Known, Stretch},
     derived::Derived,
     entry::{Encoded, Entry, Span},
     imported::{Owned, Told, is_imported},
-    line::Line,
     merger::Merger,
     origin::{Origin, Placed},
     reader::{Reader, Window},
@@ -104,6 +101,8 @@ pub(crate) use self::{
     walk::{Detail, Found, Pages},
     writer::{FULL_EVERY_US, Rider, Settings, Writer},
 };
+#[cfg(feature = "promql")]
+pub(crate) use self::{flushes::Flush, line::Line};
 
 /// A metric store, opened for reading.
 ///

@@ -54,12 +54,11 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(super) fn open(path: &Arc<Path>, memory: &Memory) -> Result<Self, Error> {
-        let (connection, quiet) = match memory.shelf.take(path) {
-            Some((connection, quiet)) => (connection, Some(quiet)),
-            None => {
-                let (connection, quiet) = schema::open_read_only(path)?;
-                (memory.shelf.lend(path, connection, quiet.as_ref()), quiet)
-            }
+        let (connection, quiet) = if let Some((connection, quiet)) = memory.shelf.take(path) {
+            (connection, Some(quiet))
+        } else {
+            let (connection, quiet) = schema::open_read_only(path)?;
+            (memory.shelf.lend(path, connection, quiet.as_ref()), quiet)
         };
         Ok(Self { connection, path: Arc::clone(path), memory: memory.clone(), quiet, is_paused: false })
     }
