@@ -10,7 +10,7 @@ use super::{
     Reader, Window,
     chunk::Scratch,
     plan::parts,
-    segment::{self, Cursor},
+    segment::{self, Cursor, Segment},
     tier::Tier,
     walk::sound_row,
 };
@@ -56,12 +56,25 @@ fn sealed(connection: &Connection, tier: Tier, window: Window, out: &mut Vec<Flu
     let mut cursor = Cursor::after(window.after);
     while let Some(segment) = segment::next(connection, tier, cursor)?.filter(|next| next.t0 <= window.until) {
         cursor = segment.cursor();
+        if out.is_empty() {
+            out.reserve(expected(&segment, window));
+        }
         if segment.times(&mut scratch, &mut times).is_ok() {
             let inside = times.iter().filter(|&&ts| ts > window.after && ts <= window.until);
             out.extend(inside.map(|&ts| Flush { ts, run: segment.run, tier }));
         }
     }
     Ok(())
+}
+
+/// How many flushes there are, about, if the others are as far apart as those of this segment: growing step by step takes as
+/// long as reading them.
+fn expected(segment: &Segment, window: Window) -> usize {
+    const MOST: i64 = 20_000;
+    let length = segment.t1.saturating_sub(segment.t0).max(1);
+    let segments = window.until.saturating_sub(segment.t0) / length + 1;
+    let flushes = i64::try_from(segment.flushes).unwrap_or(0).saturating_mul(segments);
+    usize::try_from(flushes.clamp(0, MOST)).unwrap_or(0)
 }
 
 fn unsealed(connection: &Connection, window: Window, out: &mut Vec<Flush>) -> rusqlite::Result<()> {

@@ -118,7 +118,7 @@ impl Reader {
     /// The flush interval of the newest recording in microseconds, 0 if it is not known.
     pub(crate) fn interval_us(&self) -> Result<i64, Error> {
         self.connection
-            .prepare("SELECT v FROM meta WHERE k = ?1 AND typeof(v) = 'integer'")
+            .prepare_cached("SELECT v FROM meta WHERE k = ?1 AND typeof(v) = 'integer'")
             .and_then(|mut statement| statement.query_row([INTERVAL_KEY], |row| row.get(0)).optional())
             .map(Option::unwrap_or_default)
             .map_err(|error| self.failed(error))

@@ -96,8 +96,10 @@ struct Stamp {
 }
 
 impl Stamp {
-    /// Clocks of file systems may be as coarse as this.
-    const SETTLED_NS: i128 = 3_000_000_000;
+    /// Some file systems tell times in seconds, or in pairs of them.
+    const COARSE_NS: i128 = 3_000_000_000;
+    /// Those that tell parts of a second go by the ticks of the system, which are 10 ms apart at the most.
+    const FINE_NS: i128 = 100_000_000;
 
     /// Of the file at `path`; `None` if there is none, or if it cannot be told from another one.
     #[cfg(unix)]
@@ -123,7 +125,9 @@ impl Stamp {
     fn is_settled(&self) -> bool {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let now_ns = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX);
-        self.modified_ns.max(self.changed_ns) < now_ns - Self::SETTLED_NS
+        let is_fine = |ns: i128| ns % 1_000_000_000 != 0;
+        let tick = if is_fine(self.modified_ns) && is_fine(self.changed_ns) { Self::FINE_NS } else { Self::COARSE_NS };
+        self.modified_ns.max(self.changed_ns) < now_ns - tick
     }
 }
 
@@ -233,6 +237,14 @@ mod tests {
 
     #[test]
     fn a_file_that_was_written_to_just_now_is_not_trusted() {
+        let stamp = |ago_ns: i128, part_ns: i128| {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            let second = i128::from(now.as_secs()) * 1_000_000_000;
+            let at = if part_ns == 0 { second - ago_ns } else { i128::try_from(now.as_nanos()).unwrap() - ago_ns | 1 };
+            Stamp { device: 1, file: 1, length: 1, modified_ns: at, changed_ns: at }.is_settled()
+        };
+        assert!(stamp(200_000_000, 1) && !stamp(10_000_000, 1));
+        assert!(stamp(4_000_000_000, 0) && !stamp(1_000_000_000, 0), "by a clock of whole seconds");
         let scene = Scene::new();
         assert!(!Stamp::of(&scene.path).unwrap().is_settled(), "it was changed now, whatever its time of writing says");
         let quiet = Quiet::at(&scene.path);
