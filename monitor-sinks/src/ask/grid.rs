@@ -98,6 +98,17 @@ impl Grid {
     }
 
     fn of(flushes: &[Flush], interval: i64, is_over: bool) -> Self {
+        let tier = flushes.iter().map(|flush| flush.tier).max().unwrap_or(Tier::Raw);
+        let marks = if tier == Tier::Raw {
+            flushes.iter().map(|&Flush { ts, run, .. }| Mark { ts, run, after: ts - 1, until: ts }).collect()
+        } else {
+            Self::windows(flushes)
+        };
+        Self { marks, interval: interval.max(1_000), tier, is_over }
+    }
+
+    /// The marks of flushes, some of which are windows.
+    fn windows(flushes: &[Flush]) -> Vec<Mark> {
         let mut marks: Vec<Mark> = Vec::with_capacity(flushes.len());
         // Backwards, because a window is over when the next recording begins in it.
         let (mut ended, mut later) = (i64::MAX, None);
@@ -115,8 +126,7 @@ impl Grid {
             });
         }
         marks.reverse();
-        let tier = flushes.iter().map(|flush| flush.tier).max().unwrap_or(Tier::Raw);
-        Self { marks, interval: interval.max(1_000), tier, is_over }
+        marks
     }
 
     /// The part of it whose instants lie after `after`, some of them at least.

@@ -1,7 +1,7 @@
 //! A question and its answer.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -398,7 +398,10 @@ fn not_over_time(found: &str) -> Error {
 fn merged(lines: Vec<(Labels, Vec<Point>)>) -> Result<Vec<Line>, Error> {
     let mut by_labels: HashMap<Labels, Vec<Point>> = HashMap::with_capacity(lines.len());
     for (labels, points) in lines.into_iter().filter(|(_, points)| !points.is_empty()) {
-        by_labels.entry(labels).or_default().extend(points);
+        match by_labels.entry(labels) {
+            Entry::Vacant(vacant) => drop(vacant.insert(points)),
+            Entry::Occupied(mut known) => known.get_mut().extend(points),
+        }
     }
     let mut merged = Vec::with_capacity(by_labels.len());
     for (labels, mut points) in by_labels {

@@ -240,7 +240,8 @@ mod tests {
         let stamp = |ago_ns: i128, part_ns: i128| {
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
             let second = i128::from(now.as_secs()) * 1_000_000_000;
-            let at = if part_ns == 0 { second - ago_ns } else { i128::try_from(now.as_nanos()).unwrap() - ago_ns | 1 };
+            let at = if part_ns == 0 { second - ago_ns } else { i128::try_from(now.as_nanos()).unwrap() - ago_ns };
+            let at = if part_ns == 0 { at } else { at | 1 };
             Stamp { device: 1, file: 1, length: 1, modified_ns: at, changed_ns: at }.is_settled()
         };
         assert!(stamp(200_000_000, 1) && !stamp(10_000_000, 1));

@@ -1,5 +1,7 @@
 //! What a question as a whole asks for, by the type of its expression.
 
+use std::borrow::Cow;
+
 use super::{Context, Node, range::Range, scalar::Scalar};
 use crate::promql::{
     error::Error,
@@ -37,10 +39,10 @@ impl RangeRoot {
         let mut lines = Vec::new();
         for samples in self.0.samples() {
             let floats = match mode {
-                RangeMode::Plain => samples.floats.to_vec(),
-                mode => edged(samples.floats, (start, end), mode, false).unwrap_or_default(),
+                RangeMode::Plain => Cow::Borrowed(samples.floats),
+                mode => Cow::Owned(edged(samples.floats, (start, end), mode, false).unwrap_or_default()),
             };
-            let floats = floats.into_iter().map(|(time, value)| (time, Value::Float(value)));
+            let floats = floats.iter().map(|&(time, value)| (time, Value::Float(value)));
             let histograms = samples.histograms.iter().map(|(time, value)| (*time, Value::Histogram(value.clone())));
             let mut points: Vec<Point> = floats.chain(histograms).map(|(time, value)| Point { time, value }).collect();
             points.sort_by_key(|point| point.time);
