@@ -48,6 +48,12 @@ impl Filled {
         self.flushes.total_s() + self.slices.total_s()
     }
 
+    /// Seconds that the best part of the load took.
+    pub(crate) fn best_part_s(&self) -> f64 {
+        let parts = self.flushes.parts_s().zip(self.slices.parts_s());
+        parts.map(|(flushes, slices)| flushes + slices).fold(f64::INFINITY, f64::min)
+    }
+
     /// Seconds of the processor's time in it.
     pub(crate) fn processor_s(&self) -> f64 {
         self.flushes.processor_s() + self.slices.processor_s()
@@ -69,6 +75,8 @@ pub(crate) fn fill(folder: &Path, grid: Option<Grid>, flushes: usize) -> Outcome
     for at in 0..flushes {
         crate::progress("ours", at, flushes);
         flush(&mut recorder, &mut load, &mut times, &mut slices)?;
+        times.reached(at + 1, flushes);
+        slices.reached(at + 1, flushes);
     }
     recorder.close()?;
     let written = Written::now().since(before);

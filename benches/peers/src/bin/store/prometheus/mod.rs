@@ -98,6 +98,7 @@ impl Prometheus {
             if let Some(request) = sender.add(load.at_us(), load.samples()) {
                 times.take(|| server.write(&request))?;
             }
+            times.reached(at + 1, flushes);
         }
         if let Some(request) = sender.take() {
             times.take(|| server.write(&request))?;
