@@ -49,7 +49,7 @@ pub(crate) use self::recent::Recent;
 
 /// A store as a source of series for PromQL.
 ///
-/// Each selector of a question opens the file anew, so a source never stands in the way of a recording. What was damaged
+/// Each selector of a question looks at the file by itself, so a source never stands in the way of a recording. What was damaged
 /// is missing from the answer, which warns of it. An answer from windows that were rolled up says so.
 ///
 /// The source of a [`Monitor`](crate::Monitor) also has what is recorded and not stored yet: for a question that reaches up to now, or to
