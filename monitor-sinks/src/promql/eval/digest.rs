@@ -1,4 +1,4 @@
-//! Sought a selector, or a function of its ranges, comes to at all instants of a block, found as soon as a series is read.
+//! What a selector, or a function of its ranges, comes to at all instants of a block, found as soon as a series is read.
 
 use std::cell::RefCell;
 
@@ -16,7 +16,7 @@ use crate::promql::{
     value::Value,
 };
 
-/// Sought is found of each series, and what it comes to.
+/// What is to be found of each series, and what that comes to.
 #[derive(Debug)]
 pub(super) struct Digest {
     pub(super) sought: Sought,
@@ -28,16 +28,16 @@ pub(super) struct Digest {
     pub(super) results: Vec<(Labels, Results)>,
 }
 
-/// Sought is found.
+/// What is to be found.
 #[derive(Debug)]
 pub(super) enum Sought {
     /// The newest sample.
     Newest,
-    /// Sought a function makes of the samples of a range.
+    /// What a function makes of the samples of a range.
     Function { name: &'static str, function: WindowFunction, scalars: Vec<f64> },
 }
 
-/// Sought comes out at the instants of a block, by their places; those without a result are left out.
+/// What comes out at the instants of a block, by their places; those without a result are left out.
 pub(super) type Results = Vec<(usize, Value)>;
 
 impl Digest {

@@ -1,7 +1,7 @@
 //! Alert rules at work, beside the recording of what they watch.
 //!
 //! ```text
-//! mod       Engine: a flush comes in, what there is to write comes out
+//! mod       Engine: a flush comes in; evaluation: of the rules that are due; commit: what there is to write
 //! live      a rule that alerts: what it finds, whether it fails; recorder: one that records; schedule: when they are due
 //! objective the rules of functions that are called for the first time
 //! tracked   an alert: its state, who knows what of it
@@ -24,6 +24,8 @@
 
 mod clock;
 mod command;
+mod commit;
+mod evaluation;
 mod function;
 mod joined;
 mod listener;
@@ -39,13 +41,9 @@ mod table;
 mod tell;
 mod tracked;
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 
 pub(super) use self::listener::Listener;
 pub(crate) use self::{clock::Moment, live::Limits, tell::Recipient};
@@ -53,13 +51,13 @@ use self::{
     clock::{Clock, Now},
     command::Command,
     joined::Joined,
-    live::{Happened, Live, Turn},
+    live::{Happened, Live},
     objective::Objectives,
     queue::Queue,
     recorder::Recorder,
-    schedule::{Allowance, Pace, Schedule},
+    schedule::{Allowance, Pace},
     silence::{Silencer, subject},
-    table::{Entry, RuleRow},
+    table::Entry,
     tell::{tell, tell_of_ack},
     tracked::{Memory, Tracked},
 };
@@ -308,98 +306,6 @@ impl Engine {
         self.flushed_ms = now.steady_ms;
     }
 
-    /// Evaluates the rules that are due; what happened to their alerts, by the place of the rule.
-    fn evaluate(&mut self, now: Now, derived: &mut Derived) -> HashMap<usize, Happened> {
-        let mut all = HashMap::new();
-        let begun = Instant::now();
-        self.rules.iter_mut().filter(|live| live.is_due(now)).for_each(|live| live.ask(&self.samples, now));
-        let due = self.due(now);
-        let first = self.first.take().and_then(|first| due.iter().position(|place| *place == first)).unwrap_or(0);
-        for place in (0..due.len()).map(|step| due[(first + step) % due.len()]) {
-            let spent = begun.elapsed();
-            // Rules that take as long as they may take turns.
-            if spent > self.pace.limits.deadline && self.can_wait(place) {
-                self.first.get_or_insert(place);
-                continue;
-            }
-            match place {
-                Place::Alert(at) => {
-                    let grace = self.pace.limits.grace.saturating_sub(spent);
-                    let happened = self.alert(at, now, grace);
-                    if !happened.is_empty() {
-                        all.insert(at, happened);
-                    }
-                }
-                Place::Record(at) => self.derive(at, now, derived),
-            }
-            self.allowance.spend(match place {
-                Place::Alert(at) => &self.rules[at].schedule,
-                Place::Record(at) => &self.recorders[at].schedule,
-            });
-        }
-        all
-    }
-
-    /// The rules that are evaluated now, in their order: those that are due, of those that take long as many as there is time
-    /// for.
-    fn due(&mut self, now: Now) -> Vec<Place> {
-        self.allowance.grow(now.elapsed_ms);
-        let recording = self.recorders.iter_mut().map(|recorder| &mut recorder.schedule);
-        let all = self.rules.iter_mut().map(|live| &mut live.schedule).chain(recording);
-        let mut long: Vec<&mut Schedule> = all.filter(|schedule| schedule.is_due(now) && schedule.is_long()).collect();
-        long.sort_by_key(|schedule| schedule.due_ms);
-        self.allowance.share_out(long.into_iter(), now);
-        let is_due = |place: &Place| match *place {
-            Place::Alert(at) => self.rules[at].is_due(now),
-            Place::Record(at) => self.recorders[at].schedule.is_due(now),
-        };
-        self.order.iter().copied().filter(is_due).collect()
-    }
-
-    /// Whether a rule can wait for the next flush if this one has taken too long.
-    fn can_wait(&self, place: Place) -> bool {
-        match place {
-            Place::Alert(at) => self.rules[at].can_wait(),
-            Place::Record(at) => self.recorders[at].schedule.is_long(),
-        }
-    }
-
-    /// Evaluates a rule that alerts.
-    fn alert(&mut self, place: usize, now: Now, grace: Duration) -> Happened {
-        let live = &mut self.rules[place];
-        let Some((happened, turn)) = live.run(&self.samples, now, self.pace.limits, grace) else {
-            return Happened::new();
-        };
-        self.figures.evaluations += 1;
-        self.figures.failures += u64::from(live.failure.is_some());
-        if turn != Turn::Same {
-            let (name, failure) = (live.rule.name().to_owned(), live.failure.clone());
-            self.queue.tell_of_rule(&live.rule, failure.as_deref(), &self.recipients, now.wall_ms);
-            self.turned(name, failure, now);
-        }
-        happened
-    }
-
-    /// Evaluates a rule that records. Those after it see what it has recorded.
-    fn derive(&mut self, place: usize, now: Now, derived: &mut Derived) {
-        let recorder = &mut self.recorders[place];
-        let (touched, turn) = recorder.run(&self.samples, now, self.pace.limits, derived);
-        self.figures.evaluations += 1;
-        self.figures.failures += u64::from(recorder.failure.is_some());
-        if turn != Turn::Same {
-            let (name, failure) = (recorder.name().to_owned(), recorder.failure.clone());
-            self.turned(name, failure, now);
-        }
-        self.samples.recent().add(now.at_ms, touched.into_iter().filter_map(|number| derived.sample(number)));
-    }
-
-    /// Keeps for the store that a rule has begun to fail, or works again.
-    fn turned(&mut self, rule: String, failure: Option<String>, now: Now) {
-        let kind = if failure.is_some() { "rule_failed" } else { "rule_works" };
-        let text = failure.unwrap_or_else(|| String::from("it works again"));
-        self.queue.entries.push(Entry { at_ms: now.wall_ms, alert: None, rule: Some(rule), kind, event: None, text });
-    }
-
     /// Draws from what the alerts are now who is told what.
     fn settle(&mut self, happened: &mut HashMap<usize, Happened>, now: Now) {
         let active = self.active();
@@ -552,87 +458,6 @@ impl Engine {
         (self.rules.iter().any(Live::is_asked), self.rules.iter().any(Live::has_answered))
     }
 
-    /// Whether nothing has been written to file number `generation`.
-    pub(crate) fn is_new(&self, generation: u64) -> bool {
-        self.generation != Some(generation)
-    }
-
-    /// Whether there is anything to write to file number `generation`.
-    pub(crate) fn is_unsaved(&self, generation: u64, is_last: bool) -> bool {
-        self.is_new(generation)
-            || !self.queue.is_empty()
-            || !self.orphans.is_empty()
-            || self.rules.iter().any(|live| {
-                Self::is_rule_unsaved(live, is_last)
-                    || live.alerts.values().any(|alert| alert.is_unsaved(self.flushed_ms, is_last))
-            })
-    }
-
-    /// Whether what is to be written must be safe from a loss of power.
-    pub(crate) fn is_durable(&self) -> bool {
-        !self.queue.messages.is_empty() || !self.queue.entries.is_empty()
-    }
-
-    /// Whether how a rule fares is to be written: when that changes, and now and then.
-    fn is_rule_unsaved(live: &Live, is_last: bool) -> bool {
-        const EVERY_MS: u64 = 60_000;
-        let Some(evaluated_ms) = live.evaluated_ms else { return live.saved.is_none() };
-        live.saved.as_ref().is_none_or(|(saved_ms, failure)| {
-            *failure != live.failure || is_last || evaluated_ms.saturating_sub(*saved_ms) >= EVERY_MS
-        })
-    }
-
-    /// Writes what is to be written, to file number `generation`; all of it, if that is another one than before.
-    pub(crate) fn write(&self, transaction: &Transaction<'_>, generation: u64, is_last: bool) -> rusqlite::Result<()> {
-        let is_new = self.is_new(generation);
-        if is_new {
-            table::create(transaction)?;
-            table::number_after(transaction, self.commanded)?;
-            table::clear_rules(transaction)?;
-        }
-        for (rule, alert) in &self.orphans {
-            table::put_alert(transaction, rule, alert)?;
-        }
-        for live in &self.rules {
-            let stale =
-                |alert: &&Tracked| alert.is_unsaved(self.flushed_ms, is_last) || (is_new && !alert.is_forgettable());
-            for alert in live.alerts.values().filter(stale) {
-                table::put_alert(transaction, live.rule.name(), alert)?;
-            }
-        }
-        let unsaved = self.rules.iter().filter(|live| is_new || Self::is_rule_unsaved(live, is_last));
-        let rows: Vec<RuleRow> = unsaved.map(row).collect();
-        table::put_rules(transaction, &rows)?;
-        if is_new || self.queue.silences {
-            table::put_silences(transaction, self.silencers.iter().map(|silencer| &silencer.silence))?;
-        }
-        if self.queue.commanded {
-            command::done(transaction, self.commanded)?;
-        }
-        self.queue.write(transaction)
-    }
-
-    /// Takes note that what was written has been committed.
-    pub(crate) fn committed(&mut self, generation: u64, is_last: bool) {
-        let is_new = self.generation.replace(generation) != Some(generation);
-        let now = self.flushed_ms;
-        self.orphans.clear();
-        for place in 0..self.rules.len() {
-            let is_row_written = is_new || Self::is_rule_unsaved(&self.rules[place], is_last);
-            let live = &mut self.rules[place];
-            if is_row_written {
-                live.saved = Some((live.evaluated_ms.unwrap_or(0), live.failure.clone()));
-            }
-            for alert in live.alerts.values_mut() {
-                if alert.is_unsaved(now, is_last) || (is_new && !alert.is_forgettable()) {
-                    alert.saved.clone_from(&alert.memory);
-                    alert.saved_ms = Some(now);
-                }
-            }
-        }
-        self.queue.clear();
-    }
-
     /// Takes note that the last flush could not be committed. When that has been so for `patience_ms`, it is told: at once,
     /// because nothing can be stored.
     pub(crate) fn failed(&mut self, now_ms: u64, patience_ms: u64, error: &Error) {
@@ -700,17 +525,6 @@ fn silence_for(silencers: &[Silencer], rule: &Rule, labels: &Labels, memory: &Me
 /// Whether two alerts are of one thing: they have the same values of the labels that both have.
 fn agree(one: &Labels, other: &Labels) -> bool {
     one.iter().all(|(label, value)| other.get(label).is_none_or(|known| known == value))
-}
-
-fn row(live: &Live) -> RuleRow {
-    RuleRow {
-        name: live.rule.name().to_owned(),
-        expr: live.rule.expr().to_owned(),
-        definition: message::definition(&live.rule),
-        evaluated_ms: live.evaluated_wall_ms,
-        elements: live.elements,
-        error: live.failure.clone(),
-    }
 }
 
 #[cfg(test)]

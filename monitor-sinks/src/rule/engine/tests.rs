@@ -7,6 +7,7 @@ use std::{
 };
 
 use monitor_core::Sample;
+use rusqlite::Transaction;
 
 mod recording;
 

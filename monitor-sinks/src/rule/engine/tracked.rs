@@ -100,11 +100,12 @@ impl Tracked {
         };
         let is_other = (state.lifecycle, state.severity, state.incident, state.no_data, state.flapping)
             != (saved.lifecycle, saved.severity, saved.incident, saved.no_data, saved.flapping);
-        let told = |memory: &Memory| {
-            let Told { incident, channels, ordinal, .. } = memory.told.clone();
-            (incident, channels, ordinal, memory.ack.clone(), memory.silenced, memory.inhibited.clone())
-        };
-        if is_other || told(&self.memory) != told(&self.saved) {
+        let (memory, written) = (&self.memory, &self.saved);
+        let is_told = (memory.told.incident, memory.told.ordinal) != (written.told.incident, written.told.ordinal)
+            || memory.told.channels != written.told.channels;
+        let is_kept =
+            (memory.silenced, &memory.inhibited, &memory.ack) != (written.silenced, &written.inhibited, &written.ack);
+        if is_other || is_told || is_kept {
             return true;
         }
         let every = if state.waited_ms() > 0 { WAITING_MS } else { STEADY_MS };
